@@ -1,0 +1,1 @@
+# Lua modules as C arrays: written with room lua.

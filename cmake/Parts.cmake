@@ -1,0 +1,30 @@
+# Every outside part in one interface target, `parts`. bin/setup gets what is missing;
+# nothing is downloaded here.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+add_library(parts INTERFACE)
+
+function(part name module package)
+  pkg_check_modules(${name} QUIET IMPORTED_TARGET ${module})
+  if(NOT ${name}_FOUND)
+    message(FATAL_ERROR "${module} is missing (Debian package ${package}): run bin/setup")
+  endif()
+  target_link_libraries(parts INTERFACE PkgConfig::${name})
+endfunction()
+
+part(LUAJIT luajit libluajit-5.1-dev)
+part(JANSSON jansson libjansson-dev)
+part(XXHASH libxxhash libxxhash-dev)
+
+set(CHRONON_DEPS ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "where bin/setup put DuckDB and DataSketches")
+find_path(DUCKDB_INCLUDE duckdb.h HINTS ${CHRONON_DEPS}/duckdb)
+find_library(DUCKDB_LIBRARY duckdb HINTS ${CHRONON_DEPS}/duckdb)
+if(NOT DUCKDB_INCLUDE OR NOT DUCKDB_LIBRARY)
+  message(FATAL_ERROR "DuckDB (libduckdb.so, duckdb.h) is missing: run bin/setup")
+endif()
+find_path(DATASKETCHES_INCLUDE cpc_sketch.hpp HINTS ${CHRONON_DEPS}/datasketches)
+if(NOT DATASKETCHES_INCLUDE)
+  message(FATAL_ERROR "Apache DataSketches headers are missing: run bin/setup")
+endif()
+target_include_directories(parts SYSTEM INTERFACE ${DUCKDB_INCLUDE} ${DATASKETCHES_INCLUDE})
+target_link_libraries(parts INTERFACE ${DUCKDB_LIBRARY} Threads::Threads m)
