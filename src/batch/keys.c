@@ -1,0 +1,79 @@
+#include "batch/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void key_set_init(struct key_set *k, const struct row_type **types, int32_t n)
+{
+  *k = (struct key_set){ .ids = chn_dict_new(1024), .types = types, .n = n };
+}
+
+void key_set_deinit(struct key_set *k)
+{
+  chn_dict_free(k->ids);
+  chn_buf_deinit(&k->scratch);
+  *k = (struct key_set){ 0 };
+}
+
+static int32_t lookup(const struct key_set *k, enum key_mode mode, const void *bytes, size_t len)
+{
+  return mode == KEY_INTERN ? chn_dict_intern(k->ids, bytes, len)
+                            : chn_dict_find(k->ids, bytes, len);
+}
+
+static void encode_longs(const struct key_set *k, const struct row_col *c, size_t n,
+                         enum key_mode mode, int32_t *out)
+{
+  const int64_t *values = c->data;
+  for (size_t i = 0; i < n; i++) {
+    out[i] = row_is_null(c, i) ? -1 : lookup(k, mode, &values[i], sizeof values[i]);
+  }
+}
+
+static void encode_strings(const struct key_set *k, const struct row_col *c, size_t n,
+                           enum key_mode mode, int32_t *out)
+{
+  const struct row_str *values = c->data;
+  for (size_t i = 0; i < n; i++) {
+    out[i] = row_is_null(c, i) ? -1 : lookup(k, mode, row_str_bytes(&values[i]), values[i].len);
+  }
+}
+
+static void encode_value(struct chn_buf *out, const struct row_col *c, size_t row)
+{
+  if (c->type->kind == ROW_STRING || c->type->kind == ROW_BINARY) {
+    const struct row_str *s = (const struct row_str *)c->data + row;
+    chn_buf_add(out, &s->len, sizeof s->len);
+    chn_buf_add(out, row_str_bytes(s), s->len);
+    return;
+  }
+  const size_t width = row_kind_width(c->type->kind);
+  chn_buf_add(out, (const char *)c->data + row * width, width);
+}
+
+void key_set_encode(struct key_set *k, const struct row_col *cols, size_t n, enum key_mode mode,
+                    enum key_nulls nulls, int32_t *out)
+{
+  if (k->n == 1 && cols[0].type->kind == ROW_LONG) {
+    encode_longs(k, &cols[0], n, mode, out);
+    return;
+  }
+  if (k->n == 1 && cols[0].type->kind == ROW_STRING) {
+    encode_strings(k, &cols[0], n, mode, out);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    int32_t n_null = 0;
+    chn_buf_clear(&k->scratch);
+    for (int32_t c = 0; c < k->n; c++) {
+      const bool null = row_is_null(&cols[c], i);
+      n_null += null;
+      chn_buf_addc(&k->scratch, null ? 0 : 1);
+      if (!null) {
+        encode_value(&k->scratch, &cols[c], i);
+      }
+    }
+    const bool dropped = nulls == KEY_NULL_NEVER ? n_null > 0 : n_null == k->n;
+    out[i] = dropped ? -1 : lookup(k, mode, k->scratch.data, k->scratch.len);
+  }
+}

@@ -1,0 +1,34 @@
+/// keys.h: key tuples to dense ids.
+///
+/// A tuple of key columns is encoded as bytes and interned once; the engine then sees int32 ids.
+/// Encoding: for a single LONG or STRING key the value itself; otherwise for each column one byte
+/// (1 for a value, 0 for NULL), then the value: fixed-width values as they lie in memory, strings
+/// as length (4 bytes) and bytes.
+#pragma once
+#include "base/dict.h"
+#include "row/col.h"
+
+struct key_set {
+  struct chn_dict *ids;
+  const struct row_type **types;
+  int32_t n;
+  struct chn_buf scratch;
+};
+
+/// Key columns of these types (scalars only). `types` must outlive the set.
+void key_set_init(struct key_set *k, const struct row_type **types, int32_t n);
+void key_set_deinit(struct key_set *k);
+
+enum key_mode {
+  KEY_FIND,   ///< unknown tuples give -1
+  KEY_INTERN, ///< unknown tuples get the next id
+};
+
+enum key_nulls {
+  KEY_NULL_NEVER, ///< a tuple with any NULL gives -1 (it can match nothing)
+  KEY_NULL_ALL,   ///< only a tuple of NULLs gives -1
+};
+
+/// Writes the id of each of n rows to out.
+void key_set_encode(struct key_set *k, const struct row_col *cols, size_t n, enum key_mode mode,
+                    enum key_nulls nulls, int32_t *out);
