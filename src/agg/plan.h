@@ -89,7 +89,8 @@ struct agg_plan {
 
 /// Compiles `defs` over the columns of `schema`. Fails with CHN_E_ARGUMENT, naming the
 /// aggregation, when a column is missing, a type is incompatible with the operation
-/// ("... is incompatible with SUM"), `k` is missing, a bucket is not a STRING, ...
+/// ("... is incompatible with SUM"), `k` is missing, a bucket is not a STRING, two outputs have one
+/// name, ... The types of `schema` must live as long as the plan; everything else is copied.
 chn_status agg_plan_new(struct arena *a, const struct row_schema *schema,
                         const struct agg_def *defs, int32_t n_defs, struct agg_plan **out,
                         struct chn_err *err);
