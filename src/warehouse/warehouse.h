@@ -152,3 +152,8 @@ void wh_write_abort(struct wh_writer *w);
 /// `text` as an SQL string or identifier, quoted.
 const char *wh_quote_string(struct arena *a, const char *text);
 const char *wh_quote_name(struct arena *a, const char *name);
+
+/// A new empty folder for spilled data inside the warehouse's temporary folder, on the same disk;
+/// wh_temp_remove deletes it with what it holds, wh_close the rest.
+chn_status wh_temp_folder(struct wh *wh, struct arena *a, const char **path, struct chn_err *err);
+void wh_temp_remove(struct wh *wh, const char *path);
