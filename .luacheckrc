@@ -1,0 +1,6 @@
+std = 'luajit'
+max_line_length = 120
+cache = false
+exclude_files = { 'build/**', '.deps/**' }
+files['spec'] = { std = 'luajit+busted' }
+files['spec/golden'] = { max_line_length = false }

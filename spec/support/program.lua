@@ -1,0 +1,68 @@
+--- Runs the program under test (CHRONON_BIN, or bin/chronon), as a user would.
+local M = {}
+
+local function absolute(path)
+  if path:sub(1, 1) == '/' then return path end
+  return os.getenv('PWD') .. '/' .. path
+end
+
+M.bin = absolute(os.getenv('CHRONON_BIN') or 'bin/chronon')
+
+local function quote(s) return "'" .. tostring(s):gsub("'", "'\\''") .. "'" end
+M.quote = quote
+
+function M.read(path)
+  local f = assert(io.open(path, 'rb'))
+  local text = f:read('*a')
+  f:close()
+  return text
+end
+
+function M.write(path, text)
+  local f = assert(io.open(path, 'wb'))
+  f:write(text)
+  f:close()
+end
+
+--- A new empty folder; remove it with M.remove.
+function M.folder()
+  local name = os.tmpname()
+  os.remove(name)
+  assert(os.execute('mkdir -p ' .. quote(name)))
+  return name
+end
+
+function M.remove(path) os.execute('rm -rf ' .. quote(path)) end
+
+--- Runs a shell command. LuaJIT's os.execute gives a wait status or, in 5.2 mode, three values.
+function M.shell(command)
+  local a, _, c = os.execute(command)
+  if type(a) == 'number' then return a >= 256 and math.floor(a / 256) or a end
+  return c or 0
+end
+
+--- @class ProgramOptions
+--- @field env? table<string, string> further environment
+--- @field cwd? string
+--- @field stdin? string what it reads; nothing by default
+--- @param args string[]
+--- @param o? ProgramOptions
+--- @return { code: integer, out: string, err: string }
+function M.run(args, o)
+  o = o or {}
+  local dir = M.folder()
+  local words = {}
+  if o.cwd then words[#words + 1] = 'cd ' .. quote(o.cwd) .. ' &&' end
+  words[#words + 1] = 'env -u CHRONON_REPO -u CHRONON_WAREHOUSE'
+  for k, v in pairs(o.env or {}) do words[#words + 1] = k .. '=' .. quote(v) end
+  words[#words + 1] = quote(M.bin)
+  for _, a in ipairs(args) do words[#words + 1] = quote(a) end
+  if o.stdin then M.write(dir .. '/in', o.stdin) end
+  words[#words + 1] = ('<%s >%s/out 2>%s/err'):format(o.stdin and quote(dir .. '/in') or '/dev/null', dir, dir)
+  local code = M.shell(table.concat(words, ' '))
+  local result = { code = code, out = M.read(dir .. '/out'), err = M.read(dir .. '/err') }
+  M.remove(dir)
+  return result
+end
+
+return M
