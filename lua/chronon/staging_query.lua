@@ -10,7 +10,7 @@ local M = {}
 M.StagingQuery = params.constructor {
   name = 'StagingQuery', returns = 'StagingQuery',
   doc = 'A table made by SQL, day by day.',
-  example = 'c.StagingQuery { query = "SELECT user, ts, ds FROM raw.clicks WHERE ds BETWEEN \'{{ start_date }}\' AND \'{{ end_date }}\'", startPartition = "2024-01-01", metaData = c.MetaData { outputNamespace = "data" } }',
+  example = [[c.StagingQuery { query = "SELECT * FROM raw.clicks WHERE ds BETWEEN '{{ start_date }}' AND '{{ end_date }}'", startPartition = "2024-01-01" }]],
   params = {
     { name = 'metaData', type = types.object { 'MetaData' }, doc = 'namespace, dependencies, properties' },
     { name = 'query', type = types.name, required = true, doc = 'Spark SQL with {{ start_date }}, {{ end_date }}, {{ latest_date }}, {{ max_date(table=ns.name) }}; its output has a column ds' },
