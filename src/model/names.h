@@ -72,7 +72,3 @@ const char *model_table_without_subpartitions(struct arena *a, const char *table
 
 /// The value of a key in a map, or NULL.
 const char *model_pair_find(const struct model_pair *pairs, int32_t n, const char *key);
-
-/// The known name nearest to `name` when it is near enough to be meant (spelling, case, camelCase
-/// or snake_case), else NULL.
-const char *model_nearest(const char *name, const char *const *known, int32_t n);
