@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct row_str) == 16, "the layout of duckdb_string_t");
+
 bool row_is_null(const struct row_col *c, size_t row)
 {
   return c->valid != NULL && (c->valid[row / 64] >> (row % 64) & 1) == 0;
@@ -245,6 +247,16 @@ struct row_builder *row_builder_child(struct row_builder *b, int32_t i)
 size_t row_builder_count(const struct row_builder *b)
 {
   return b->col.count;
+}
+
+size_t row_builder_memory(const struct row_builder *b)
+{
+  size_t bytes = sizeof *b + b->capacity * row_kind_width(b->col.type->kind);
+  bytes += b->valid_words * sizeof *b->col.valid + b->strings.total;
+  for (int32_t i = 0; i < b->col.n_child; i++) {
+    bytes += sizeof *b->col.child + row_builder_memory(b->children[i]);
+  }
+  return bytes;
 }
 
 const struct row_col *row_builder_col(struct row_builder *b)

@@ -14,7 +14,8 @@
 #pragma once
 #include "row/type.h"
 
-/// A string of at most 12 bytes lies in `inl`, zero-padded; a longer one behind `ref.ptr`.
+/// A string of at most 12 bytes lies in `inl`, zero-padded; a longer one behind `ref.ptr`. Packed,
+/// because the pointer's natural alignment would move the union to byte 8.
 struct row_str {
   uint32_t len;
   union {
@@ -22,9 +23,9 @@ struct row_str {
     struct {
       char prefix[4];
       const char *ptr;
-    } ref;
+    } __attribute__((packed)) ref;
   } as;
-};
+} __attribute__((aligned(8)));
 
 struct row_span {
   uint64_t offset;
@@ -83,6 +84,9 @@ void row_builder_close_struct(struct row_builder *b);
 struct row_builder *row_builder_child(struct row_builder *b, int32_t i);
 
 size_t row_builder_count(const struct row_builder *b);
+
+/// Bytes of memory it holds, children and strings included.
+size_t row_builder_memory(const struct row_builder *b);
 
 /// The column so far; valid until the next append. The builder keeps owning it.
 const struct row_col *row_builder_col(struct row_builder *b);
