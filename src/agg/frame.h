@@ -27,28 +27,32 @@ void agg_frame_free(struct agg_frame *f);
 
 /// Adds n rows. keys[i] is a dense id; a negative one drops the row. `ts` are epoch milliseconds
 /// and may be NULL when the plan does not need time. inputs[j] is column j of plan->inputs with at
-/// least n rows; everything is copied. Rows of equal key and ts keep the order of arrival.
+/// least n rows; everything is copied. Rows of equal key and ts keep the order of arrival. Without
+/// `ts` every query sees all rows of its key; either all appends have it or none.
 chn_status agg_frame_append(struct agg_frame *f, const int32_t *keys, const int64_t *ts,
                             const struct row_col *inputs, size_t n, struct chn_err *err);
 
-/// Bytes it holds now, and rows.
+/// Bytes it holds now, and rows. Sealing takes about 8 bytes a row more for a while, evaluation
+/// the size of the answers plus a few MB a thread.
 size_t agg_frame_memory(const struct agg_frame *f);
 size_t agg_frame_rows(const struct agg_frame *f);
 
 /// Groups and sorts; no append after it. `n_keys` is above every key seen.
 chn_status agg_frame_seal(struct agg_frame *f, int32_t n_keys, int threads, struct chn_err *err);
 
-/// Rows of a key after sealing, and their sorted instants (NULL when the plan needs no time).
+/// Rows of a key after sealing, and their sorted instants (NULL when rows came without time).
 size_t agg_frame_key_rows(const struct agg_frame *f, int32_t key, const int64_t **ts);
 
-/// Queries, sorted by key, then instant. Equal ones are allowed and answered once each.
+/// Queries, sorted by key, then instant. Equal ones are allowed and answered once each; keys that
+/// no row has, negative ones too, have NULL answers.
 struct agg_queries {
   const int32_t *key;
   const int64_t *at; ///< the head: rows with ts < at count
   size_t n;
 };
 
-/// The answers: column j of `cols` is part j of the plan, row i is query i.
+/// The answers: column j of `cols` is part j of the plan, row i is query i. They outlive the frame,
+/// not the plan. Maps are ordered by the bytes of their keys.
 struct agg_answers {
   struct row_col *cols;
   int32_t n_cols;

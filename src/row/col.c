@@ -45,10 +45,10 @@ int row_str_compare(const struct row_str *x, const struct row_str *y)
 // ---- building -------------------------------------------------------------------------------
 
 struct row_builder {
-  struct row_col col;  ///< col.data and col.valid are owned; col.child mirrors the children
-  size_t capacity;     ///< rows that data has room for
-  size_t valid_words;  ///< allocated words of valid
-  size_t open_from;    ///< LIST, MAP: where the next row's elements begin
+  struct row_col col; ///< col.data and col.valid are owned; col.child mirrors the children
+  size_t capacity;    ///< rows that data has room for
+  size_t valid_words; ///< allocated words of valid
+  size_t open_from;   ///< LIST, MAP: where the next row's elements begin
   struct arena strings;
   struct row_builder **children;
 };
