@@ -1,14 +1,101 @@
 #include "cli/cli.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/near.h"
+#include "cli/context.h"
+#include "cli/help.h"
+
+extern const struct cli_command cli_cmd_init, cli_cmd_version, cli_cmd_help;
+
+const struct cli_command *const cli_commands[] = {
+  &cli_cmd_init,
+  &cli_cmd_version,
+  &cli_cmd_help,
+  NULL,
+};
+
+static int32_t terminal_width(void)
+{
+  struct winsize size;
+  const char *columns = getenv("COLUMNS");
+  const int given = columns ? atoi(columns) : 0;
+  if (given > 0) {
+    return given;
+  }
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 120;
+}
+
+static chn_status read_format(struct cli_context *ctx, struct chn_err *err)
+{
+  static const char *const names[] = { "table", "json", "csv", "markdown" };
+  const char *text = cli_get(&ctx->args, "output");
+  for (int i = 0; i < 4; i++) {
+    if (strcmp(text, names[i]) == 0) {
+      ctx->style.format = (enum cli_format)i;
+      return CHN_OK;
+    }
+  }
+  const char *near = chn_near(text, names, 4);
+  return chn_fail(err, CHN_E_ARGUMENT,
+                  "--output \"%s\": table, json, csv or markdown is needed%s%s%s", text,
+                  near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+static int run_command(const struct cli_command *command, int argc, char **argv)
+{
+  struct cli_context ctx = { 0 };
+  struct chn_err err = { 0 };
+  if (cli_args_parse(command, argc, argv, &ctx.arena, &ctx.args, &err) != CHN_OK ||
+      read_format(&ctx, &err) != CHN_OK) {
+    const int code = cli_fail(&ctx, &err, true);
+    arena_deinit(&ctx.arena);
+    return code;
+  }
+  ctx.quiet = cli_is_set(&ctx.args, "quiet");
+  ctx.style.width = terminal_width();
+  ctx.style.color = cli_is_terminal(stdout) && !cli_is_set(&ctx.args, "no-color");
+  int code = CLI_DONE;
+  if (cli_is_set(&ctx.args, "help")) {
+    struct chn_buf out = { 0 };
+    cli_help_command(command, &out);
+    cli_print(&out);
+    chn_buf_deinit(&out);
+  } else {
+    code = command->run(&ctx);
+  }
+  arena_deinit(&ctx.arena);
+  if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_DONE) {
+    fprintf(stderr, "chronon: stdout: %s\n", "cannot be written");
+    code = CLI_FAILED;
+  }
+  return code;
+}
 
 int cli_main(int argc, char **argv)
 {
-  if (argc == 2 && strcmp(argv[1], "version") == 0) {
-    printf("chronon %s\n", CHRONON_VERSION);
-    return 0;
+  struct chn_err err = { 0 };
+  if (argc < 2) {
+    struct chn_buf out = { 0 };
+    cli_help_overview(&out);
+    fputs(chn_buf_str(&out), stderr);
+    chn_buf_deinit(&out);
+    return CLI_USAGE;
   }
-  fprintf(stderr, "usage: chronon version\n");
-  return 2;
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    name = "help";
+  } else if (strcmp(name, "--version") == 0) {
+    name = "version";
+  }
+  const struct cli_command *command = cli_command_find(name);
+  if (!command) {
+    const struct cli_context none = { 0 };
+    cli_unknown_command(name, &err);
+    return cli_fail(&none, &err, true);
+  }
+  return run_command(command, argc - 2, argv + 2);
 }

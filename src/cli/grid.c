@@ -1,0 +1,324 @@
+#include "cli/grid.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/json.h"
+
+enum { MAX_CELL = 60, NAME_LIMIT = 40 };
+
+static const char BOLD[] = "\033[1m", DIM[] = "\033[2m", PLAIN[] = "\033[0m";
+
+void cli_grid_init(struct cli_grid *g, const struct cli_column *columns, int32_t n)
+{
+  *g = (struct cli_grid){ .columns = columns, .n_columns = n };
+}
+
+void cli_grid_deinit(struct cli_grid *g)
+{
+  free(g->cells);
+  arena_deinit(&g->arena);
+}
+
+void cli_grid_add(struct cli_grid *g, const char *text)
+{
+  if (g->n_cells == g->cap_cells) {
+    g->cap_cells = g->cap_cells ? 2 * g->cap_cells : 64;
+    g->cells = chn_realloc(g->cells, g->cap_cells * sizeof *g->cells);
+  }
+  g->cells[g->n_cells++] = text ? arena_strdup(&g->arena, text) : NULL;
+}
+
+void cli_grid_addf(struct cli_grid *g, const char *fmt, ...)
+{
+  char text[512];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  cli_grid_add(g, text);
+}
+
+// One code point of UTF-8; a byte that is none stands for itself.
+static size_t next_point(const char *s, uint32_t *point)
+{
+  const unsigned char *u = (const unsigned char *)s;
+  const size_t n = u[0] < 0xC0 ? 1 : u[0] < 0xE0 ? 2 : u[0] < 0xF0 ? 3 : 4;
+  *point = n == 1 ? u[0] : u[0] & (0x7FU >> n);
+  for (size_t i = 1; i < n; i++) {
+    if ((u[i] & 0xC0) != 0x80) {
+      *point = u[0];
+      return 1;
+    }
+    *point = *point << 6 | (u[i] & 0x3FU);
+  }
+  return n;
+}
+
+static int32_t point_width(uint32_t p)
+{
+  static const uint32_t wide[][2] = { { 0x1100, 0x115F },   { 0x2E80, 0xA4CF },  { 0xAC00, 0xD7A3 },
+                                      { 0xF900, 0xFAFF },   { 0xFE30, 0xFE6F },  { 0xFF00, 0xFF60 },
+                                      { 0x1F300, 0x1FAFF }, { 0x20000, 0x3FFFD } };
+  if (p >= 0x300 && p <= 0x36F) {
+    return 0; // combining marks
+  }
+  for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+    if (p >= wide[i][0] && p <= wide[i][1]) {
+      return 2;
+    }
+  }
+  return 1;
+}
+
+int32_t cli_text_width(const char *text)
+{
+  int32_t width = 0;
+  uint32_t p;
+  while (*text) {
+    text += next_point(text, &p);
+    width += point_width(p);
+  }
+  return width;
+}
+
+// What a cell shows: control characters escaped, cut to `max` columns.
+static void add_shown(struct chn_buf *out, const char *text, int32_t max)
+{
+  int32_t width = 0;
+  uint32_t p;
+  const bool cut = cli_text_width(text) > max;
+  while (*text) {
+    const size_t n = next_point(text, &p);
+    const bool control = p < 0x20 || p == 0x7F;
+    width += control ? 4 : point_width(p);
+    if (cut && width >= max) {
+      chn_buf_adds(out, "…");
+      return;
+    }
+    if (p == '\n' || p == '\t') {
+      chn_buf_adds(out, p == '\n' ? "\\n" : "\\t");
+    } else if (control) {
+      chn_buf_addf(out, "\\x%02x", p);
+    } else {
+      chn_buf_add(out, text, n);
+    }
+    text += n;
+  }
+}
+
+static void pad(struct chn_buf *out, int32_t n)
+{
+  for (; n > 0; n--) {
+    chn_buf_addc(out, ' ');
+  }
+}
+
+static const char *cell_of(const struct cli_grid *g, size_t row, int32_t column)
+{
+  return g->cells[row * (size_t)g->n_columns + (size_t)column];
+}
+
+static size_t row_count(const struct cli_grid *g)
+{
+  return g->n_columns ? g->n_cells / (size_t)g->n_columns : 0;
+}
+
+// The cells as they will be shown, so that widths are measured on what is printed.
+static char **shown_cells(const struct cli_grid *g, struct arena *a, int32_t max)
+{
+  char **shown = arena_alloc(a, g->n_cells * sizeof *shown);
+  struct chn_buf text = { 0 };
+  for (size_t i = 0; i < g->n_cells; i++) {
+    chn_buf_clear(&text);
+    add_shown(&text, g->cells[i] ? g->cells[i] : "NULL", max);
+    shown[i] = arena_strdup(a, chn_buf_str(&text));
+  }
+  chn_buf_deinit(&text);
+  return shown;
+}
+
+static int32_t measure(const struct cli_grid *g, char **shown, int32_t *widths)
+{
+  int32_t total = 0;
+  for (int32_t c = 0; c < g->n_columns; c++) {
+    widths[c] = cli_text_width(g->columns[c].name);
+    for (size_t r = 0; r < row_count(g); r++) {
+      const int32_t w = cli_text_width(shown[r * (size_t)g->n_columns + (size_t)c]);
+      widths[c] = w > widths[c] ? w : widths[c];
+    }
+    total += widths[c] + (c ? 2 : 0);
+  }
+  return total;
+}
+
+static void add_cell(struct chn_buf *out, const char *text, int32_t width, bool right, bool last)
+{
+  const int32_t space = width - cli_text_width(text);
+  if (right) {
+    pad(out, space);
+  }
+  chn_buf_adds(out, text);
+  if (!right && !last) {
+    pad(out, space);
+  }
+}
+
+static void print_across(const struct cli_grid *g, char **shown, const int32_t *widths, bool color,
+                         struct chn_buf *out)
+{
+  chn_buf_adds(out, color ? BOLD : "");
+  for (int32_t c = 0; c < g->n_columns; c++) {
+    chn_buf_adds(out, c ? "  " : "");
+    add_cell(out, g->columns[c].name, widths[c], g->columns[c].number, c + 1 == g->n_columns);
+  }
+  chn_buf_adds(out, color ? PLAIN : "");
+  chn_buf_addc(out, '\n');
+  for (size_t r = 0; r < row_count(g); r++) {
+    for (int32_t c = 0; c < g->n_columns; c++) {
+      const bool dim = color && !cell_of(g, r, c);
+      chn_buf_adds(out, c ? "  " : "");
+      chn_buf_adds(out, dim ? DIM : "");
+      add_cell(out, shown[r * (size_t)g->n_columns + (size_t)c], widths[c], g->columns[c].number,
+               c + 1 == g->n_columns);
+      chn_buf_adds(out, dim ? PLAIN : "");
+    }
+    chn_buf_addc(out, '\n');
+  }
+}
+
+static void print_turned(const struct cli_grid *g, const struct cli_grid_style *style,
+                         struct chn_buf *out)
+{
+  int32_t names = 0;
+  for (int32_t c = 0; c < g->n_columns; c++) {
+    const int32_t w = cli_text_width(g->columns[c].name);
+    names = w > names ? w : names;
+  }
+  const int32_t room =
+      style->width - names - 2 > NAME_LIMIT ? style->width - names - 2 : NAME_LIMIT;
+  for (size_t r = 0; r < row_count(g); r++) {
+    chn_buf_addf(out, "%s-- row %zu%s\n", style->color ? BOLD : "", r + 1,
+                 style->color ? PLAIN : "");
+    for (int32_t c = 0; c < g->n_columns; c++) {
+      const char *text = cell_of(g, r, c);
+      add_cell(out, g->columns[c].name, names, false, false);
+      chn_buf_adds(out, "  ");
+      add_shown(out, text ? text : "NULL", room);
+      chn_buf_addc(out, '\n');
+    }
+  }
+}
+
+static void print_table(const struct cli_grid *g, const struct cli_grid_style *style,
+                        struct chn_buf *out)
+{
+  struct arena scratch = { 0 };
+  char **shown = shown_cells(g, &scratch, MAX_CELL);
+  int32_t *widths = arena_calloc(&scratch, (size_t)g->n_columns + 1, sizeof *widths);
+  if (measure(g, shown, widths) <= style->width || row_count(g) == 0) {
+    print_across(g, shown, widths, style->color, out);
+  } else {
+    print_turned(g, style, out);
+  }
+  arena_deinit(&scratch);
+}
+
+static void add_markdown(struct chn_buf *out, const char *text)
+{
+  for (; *text; text++) {
+    if (*text == '|') {
+      chn_buf_adds(out, "\\|");
+    } else {
+      chn_buf_addc(out, *text == '\n' ? ' ' : *text);
+    }
+  }
+}
+
+static void print_markdown(const struct cli_grid *g, struct chn_buf *out)
+{
+  for (int32_t c = 0; c < g->n_columns; c++) {
+    chn_buf_adds(out, "| ");
+    add_markdown(out, g->columns[c].name);
+    chn_buf_addc(out, ' ');
+  }
+  chn_buf_adds(out, "|\n");
+  for (int32_t c = 0; c < g->n_columns; c++) {
+    chn_buf_adds(out, g->columns[c].number ? "|---:" : "|---");
+  }
+  chn_buf_adds(out, "|\n");
+  for (size_t i = 0; i < g->n_cells; i++) {
+    chn_buf_adds(out, "| ");
+    add_markdown(out, g->cells[i] ? g->cells[i] : "NULL");
+    chn_buf_adds(out, (i + 1) % (size_t)g->n_columns ? " " : " |\n");
+  }
+}
+
+void cli_csv_field(struct chn_buf *out, const char *text, size_t len)
+{
+  if (len && !memchr(text, '"', len) && !memchr(text, ',', len) && !memchr(text, '\n', len) &&
+      !memchr(text, '\r', len)) {
+    chn_buf_add(out, text, len);
+    return;
+  }
+  chn_buf_addc(out, '"');
+  for (size_t i = 0; i < len; i++) {
+    if (text[i] == '"') {
+      chn_buf_addc(out, '"');
+    }
+    chn_buf_addc(out, text[i]);
+  }
+  chn_buf_addc(out, '"');
+}
+
+static void print_csv(const struct cli_grid *g, struct chn_buf *out)
+{
+  for (int32_t c = 0; c < g->n_columns; c++) {
+    chn_buf_adds(out, c ? "," : "");
+    cli_csv_field(out, g->columns[c].name, strlen(g->columns[c].name));
+  }
+  chn_buf_addc(out, '\n');
+  for (size_t i = 0; i < g->n_cells; i++) {
+    if (g->cells[i]) {
+      cli_csv_field(out, g->cells[i], strlen(g->cells[i]));
+    }
+    chn_buf_addc(out, (i + 1) % (size_t)g->n_columns ? ',' : '\n');
+  }
+}
+
+static void print_json(const struct cli_grid *g, struct chn_buf *out)
+{
+  struct codec_json_writer w;
+  codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
+  codec_json_begin(&w, '[');
+  for (size_t r = 0; r < row_count(g); r++) {
+    codec_json_begin(&w, '{');
+    for (int32_t c = 0; c < g->n_columns; c++) {
+      const char *text = cell_of(g, r, c);
+      codec_json_key(&w, g->columns[c].name);
+      if (!text) {
+        codec_json_null(&w);
+      } else if (g->columns[c].number) {
+        codec_json_int(&w, strtoll(text, NULL, 10));
+      } else {
+        codec_json_string(&w, text, strlen(text));
+      }
+    }
+    codec_json_end(&w, '}');
+  }
+  codec_json_end(&w, ']');
+  chn_buf_addc(out, '\n');
+}
+
+void cli_grid_print(const struct cli_grid *g, const struct cli_grid_style *style,
+                    struct chn_buf *out)
+{
+  switch (style->format) {
+  case CLI_TABLE: print_table(g, style, out); break;
+  case CLI_MARKDOWN: print_markdown(g, out); break;
+  case CLI_CSV: print_csv(g, out); break;
+  case CLI_JSON: print_json(g, out); break;
+  }
+}

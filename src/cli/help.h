@@ -1,0 +1,17 @@
+/// help.h: texts made from the commands' tables.
+#pragma once
+#include "cli/context.h"
+
+/// The overview: what the program does, its commands, the first steps.
+void cli_help_overview(struct chn_buf *out);
+
+/// Examples first, then the options.
+void cli_help_command(const struct cli_command *command, struct chn_buf *out);
+
+/// docs/reference/cli.md.
+void cli_help_reference(struct chn_buf *out);
+
+const struct cli_command *cli_command_find(const char *name);
+
+/// Fails with the nearest known command.
+chn_status cli_unknown_command(const char *name, struct chn_err *err);
