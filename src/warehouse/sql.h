@@ -14,16 +14,23 @@ chn_status sql_render_expr(struct arena *a, const char *spark, char **out, struc
 /// One SELECT (WITH, UNION, LATERAL VIEW, ... included).
 chn_status sql_render_query(struct arena *a, const char *spark, char **out, struct chn_err *err);
 
-/// The tables that a query reads, "ns.name" each, in order of appearance, each once.
+/// The tables that a query reads, "ns.name" each (a name without namespace as it is), in order of
+/// appearance, each once. Names that a WITH defines are not tables.
 chn_status sql_query_tables(struct arena *a, const char *spark, char ***out, size_t *n,
                             struct chn_err *err);
 
-/// The columns that an expression names (unqualified), in order of appearance, each once.
+/// The columns that an expression names, in order of appearance, each once: of `a.b.c`, a field of
+/// a struct, `a`. Parameters of lambdas are left out; subqueries are not looked into.
 chn_status sql_expr_columns(struct arena *a, const char *spark, char ***out, size_t *n,
                             struct chn_err *err);
 
 /// Whether the expression is one bare column name; if so it is written to *name.
 bool sql_expr_is_name(struct arena *a, const char *spark, char **name);
 
-/// SQL that installs the macros that rendered SQL calls; run once per DuckDB instance.
+/// A setup statement: CREATE [OR REPLACE] TEMPORARY VIEW v AS SELECT ... Spark's SET and ADD JAR
+/// give ""; functions of Java classes and everything else are refused.
+chn_status sql_render_setup(struct arena *a, const char *spark, char **out, struct chn_err *err);
+
+/// SQL that installs the macros that rendered SQL calls. sql_install (sql_install.h) runs it and
+/// registers the functions.
 const char *sql_prelude(void);
