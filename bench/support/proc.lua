@@ -1,0 +1,75 @@
+--- Child processes with what they cost: wall seconds and peak memory.
+local ffi = require "ffi"
+
+ffi.cdef [[
+typedef struct { long s, us; } bench_timeval;
+typedef struct {
+  bench_timeval utime, stime;
+  long maxrss, rest[13];
+} bench_rusage;
+int fork(void);
+int execvp(const char *file, const char *const argv[]);
+int wait4(int pid, int *status, int options, bench_rusage *usage);
+int kill(int pid, int sig);
+int setpgid(int pid, int pgid);
+int open(const char *path, int flags, ...);
+int dup2(int from, int to);
+void _exit(int status);
+int usleep(unsigned us);
+int clock_gettime(int clock, long spec[2]);
+]]
+
+local M = {}
+local C = ffi.C
+
+--- @return number seconds on a clock that only goes forward
+function M.now()
+  local spec = ffi.new("long[2]")
+  C.clock_gettime(1, spec)
+  return tonumber(spec[0]) + tonumber(spec[1]) * 1e-9
+end
+
+local WNOHANG, SIGKILL = 1, 9
+local O_WRONLY_CREATE_TRUNCATE = 577
+
+local function become(argv, log)
+  C.setpgid(0, 0)
+  local out = C.open(log, O_WRONLY_CREATE_TRUNCATE, ffi.cast("int", 420))
+  C.dup2(out, 1)
+  C.dup2(out, 2)
+  local list = ffi.new("const char *[?]", #argv + 1)
+  for i, a in ipairs(argv) do list[i - 1] = a end
+  list[#argv] = nil
+  C.execvp(argv[1], list)
+  C._exit(127)
+end
+
+--- Runs a program to its end, or kills it (with its children) when the limit is over.
+--- @param argv string[]
+--- @param log string file that gets its stdout and stderr
+--- @param limit number seconds
+--- @return table { seconds, rss_mb, code, timed_out }; code is -signal for one that was killed
+function M.run(argv, log, limit)
+  local start = M.now()
+  local pid = C.fork()
+  if pid == 0 then become(argv, log) end
+  local status, usage = ffi.new("int[1]"), ffi.new("bench_rusage[1]")
+  local timed_out = false
+  while C.wait4(pid, status, WNOHANG, usage) == 0 do
+    if not timed_out and M.now() - start > limit then
+      timed_out = true
+      C.kill(-pid, SIGKILL)
+    end
+    C.usleep(2000)
+  end
+  local code = status[0]
+  local signal = code % 128
+  return {
+    seconds = M.now() - start,
+    rss_mb = tonumber(usage[0].maxrss) / 1024,
+    code = signal > 0 and -signal or math.floor(code / 256),
+    timed_out = timed_out,
+  }
+end
+
+return M
