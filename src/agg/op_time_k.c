@@ -54,7 +54,7 @@ static void store(const struct agg_part *p, const void *state, struct row_builde
 {
   const struct agg_kept *s = state;
   struct row_builder *pair = row_builder_child(out, 0);
-  for (int32_t i = 0; i < s->n; i++) {
+  for (int32_t i = s->n - 1; i >= 0; i--) {
     row_builder_value(row_builder_child(pair, 0), &s->items[i].ts);
     agg_value_emit(&s->items[i].value, p->value, row_builder_child(pair, 1));
     row_builder_close_struct(pair);
@@ -62,7 +62,7 @@ static void store(const struct agg_part *p, const void *state, struct row_builde
   row_builder_close_list(out);
 }
 
-/// The stored order is that of the answer, but any order is read: other writers keep a heap.
+/// Stored is the worst first, which is a valid heap to upstream's readers; any order is read.
 static chn_status load(const struct agg_part *p, void *state, const struct row_col *c, size_t row,
                        struct chn_err *err)
 {
@@ -70,7 +70,7 @@ static chn_status load(const struct agg_part *p, void *state, const struct row_c
   const bool last = p->op == AGG_LAST_K;
   const struct agg_list l = agg_list_at(c, row);
   for (size_t i = 0; i < l.n; i++) {
-    const size_t at = l.from + (last ? l.n - 1 - i : i);
+    const size_t at = l.from + (last ? i : l.n - 1 - i);
     const struct row_col *pair = l.col;
     if (row_is_null(pair, at) || row_is_null(&pair->child[0], at) ||
         row_is_null(&pair->child[1], at)) {

@@ -34,6 +34,16 @@ static void merge(const struct agg_part *p, void *into, const void *from)
   agg_kept_merge(p, into, from, p->op == AGG_TOP_K ? larger : smaller, false);
 }
 
+/// The worst first, which is a valid heap to upstream's readers; any order is read.
+static void store(const struct agg_part *p, const void *state, struct row_builder *out)
+{
+  const struct agg_kept *s = state;
+  for (int32_t i = s->n - 1; i >= 0; i--) {
+    agg_value_emit(&s->items[i].value, p->value, row_builder_child(out, 0));
+  }
+  row_builder_close_list(out);
+}
+
 static chn_status load(const struct agg_part *p, void *state, const struct row_col *c, size_t row,
                        struct chn_err *err)
 {
@@ -50,7 +60,7 @@ const struct agg_kind agg_op_top_k = {
   .update = update,
   .merge = merge,
   .finish = agg_kept_finish,
-  .store = agg_kept_finish,
+  .store = store,
   .load = load,
   .free = agg_kept_free,
 };
@@ -60,7 +70,7 @@ const struct agg_kind agg_op_bottom_k = {
   .update = update,
   .merge = merge,
   .finish = agg_kept_finish,
-  .store = agg_kept_finish,
+  .store = store,
   .load = load,
   .free = agg_kept_free,
 };
