@@ -68,9 +68,10 @@ end
 
 --- APPROX_PERCENTILE({ 0.5, 0.9 }), whose one table is the list and not the table of parameters;
 --- also ({ 0.5 }, 200) and ({ 0.5 }, { k = 200 }).
-local function percentile_arguments(first, second, ...)
+local function percentile_arguments(...)
+  local first, second = ...
   local is_list = type(first) == 'table' and type(first[1]) == 'number' and first.k == nil
-  if not is_list or first.percentiles ~= nil then return first, second, ... end
+  if not is_list or first.percentiles ~= nil then return ... end
   local k = second
   if type(second) == 'table' then k = second.k end
   return { percentiles = first, k = k }
@@ -82,7 +83,8 @@ local function approx_percentile()
     doc = 'Approximate percentiles by a KLL sketch.',
     example = 'c.Operation.APPROX_PERCENTILE { percentiles = { 0.5, 0.99 }, k = 200 }',
     params = {
-      { name = 'percentiles', type = types.list(types.number), required = true, doc = 'a list of shares from 0 to 1' },
+      { name = 'percentiles', type = types.list(types.number), required = true,
+        doc = 'a list of shares from 0 to 1' },
       { name = 'k', type = types.at_least(1), default = 128, doc = 'the size of the sketch' },
     },
     build = function(v, path)
@@ -175,7 +177,8 @@ M.Window = params.constructor {
 }
 
 local ADVICE = {
-  [M.OPERATIONS.UNIQUE_COUNT] = 'UNIQUE_COUNT keeps every value: BOUNDED_UNIQUE_COUNT_K or APPROX_UNIQUE_COUNT stay small',
+  [M.OPERATIONS.UNIQUE_COUNT] =
+    'UNIQUE_COUNT keeps every value: BOUNDED_UNIQUE_COUNT_K or APPROX_UNIQUE_COUNT stay small',
   [M.OPERATIONS.HISTOGRAM] = 'HISTOGRAM keeps every value: APPROX_HISTOGRAM_K stays small',
 }
 
@@ -197,10 +200,12 @@ M.Aggregation = params.constructor {
   doc = 'One input column folded by one operation, over each of some windows.',
   example = 'c.Aggregation { input_column = "amount", operation = c.Operation.SUM, windows = { "1h", "7d" } }',
   params = {
-    { name = 'input_column', type = types.name, doc = 'a selected column; inside c.Aggregations the name given there' },
+    { name = 'input_column', type = types.name,
+      doc = 'a selected column; inside c.Aggregations the name given there' },
     { name = 'operation', type = operation_type, doc = 'default LAST' },
     { name = 'windows', type = types.list(window_type), doc = 'one output column each; without it all of the past' },
-    { name = 'buckets', type = types.list(types.name), doc = 'columns to group by further; the output becomes a map' },
+    { name = 'buckets', type = types.list(types.name),
+      doc = 'columns to group by further; the output becomes a map' },
     { name = 'tags', type = M.tags_type, doc = 'kept in customJson for each output column' },
     { name = 'element_wise', type = types.boolean, doc = 'fold lists position by position' },
   },
@@ -237,7 +242,8 @@ M.DefaultAggregation = params.constructor {
   example = 'c.DefaultAggregation { keys = { "user" }, sources = { source } }',
   params = {
     { name = 'keys', type = types.list(types.name), required = true, doc = 'the key columns' },
-    { name = 'sources', type = types.list(query.source_type, true), required = true, doc = 'the sources, with selects' },
+    { name = 'sources', type = types.list(query.source_type, true), required = true,
+      doc = 'the sources, with selects' },
     { name = 'operation', type = operation_type, doc = 'default LAST' },
     { name = 'tags', type = M.tags_type, doc = 'kept in customJson for each output column' },
   },

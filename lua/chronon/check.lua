@@ -34,7 +34,8 @@ local function check_events(group_by, source, path)
   end
   if group_by.accuracy ~= agg.SNAPSHOT then
     if not query.timeColumn then
-      fail(path .. '.query.time_column', 'is missing: an event source needs one, unless the GroupBy has c.Accuracy.SNAPSHOT')
+      fail(path .. '.query.time_column',
+        'is missing: an event source needs one, unless the GroupBy has c.Accuracy.SNAPSHOT')
     end
   elseif M.is_streaming(source) then
     fail(path .. '.topic', 'a GroupBy of c.Accuracy.SNAPSHOT reads no stream: drop the topic or the accuracy')
@@ -46,7 +47,8 @@ local function check_source(group_by, source, path)
     check_events(group_by, source, path)
   elseif source.joinSource then
     if not M.is_streaming(source) then
-      fail(path .. '.join', 'the left side of the parent join has no topic: use a plain source over its output table instead')
+      fail(path .. '.join',
+        'the left side of the parent join has no topic: use a plain source over its output table instead')
     end
   else
     for i, aggregation in ipairs(group_by.aggregations or {}) do
@@ -90,7 +92,8 @@ local function check_columns(group_by, path)
     local other = object.inner(group_by.sources[i]).query.selects
     local names = difference(first, other)
     if #names > 0 then
-      fail(('%s.sources[%d]'):format(path, i), 'selects other columns than sources[1]: %s differ', table.concat(names, ', '))
+      fail(('%s.sources[%d]'):format(path, i),
+        'selects other columns than sources[1]: %s differ', table.concat(names, ', '))
     end
   end
   for i, key in ipairs(group_by.keyColumns) do
@@ -125,7 +128,8 @@ local function check_windows(group_by, aggregation, path)
       if group_by.accuracy == agg.SNAPSHOT then
         fail(window_path, 'a window of %d hours is too fine for c.Accuracy.SNAPSHOT, which knows days', window.length)
       elseif group_by.backfillStartDate then
-        fail(window_path, 'a window of %d hours is too fine for the daily table of a GroupBy with backfill_start_date: drop that, or use days', window.length)
+        fail(window_path, 'a window of %d hours is too fine for the daily table of a GroupBy with '
+          .. 'backfill_start_date: drop that, or use days', window.length)
       end
     end
   end

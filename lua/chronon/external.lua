@@ -120,7 +120,8 @@ end
 M.ExternalSource = params.constructor {
   name = 'ExternalSource', returns = 'ExternalSource',
   doc = 'A service that is asked for values while fetching.',
-  example = 'c.ExternalSource { name = "risk", team = "payments", key_fields = { { "user", c.DataType.STRING } }, value_fields = { { "score", c.DataType.DOUBLE } } }',
+  example = 'c.ExternalSource { name = "risk", team = "payments", key_fields = { { "user", '
+    .. 'c.DataType.STRING } }, value_fields = { { "score", c.DataType.DOUBLE } } }',
   params = {
     { name = 'name', type = types.name, required = true, doc = 'the registered name of the source' },
     { name = 'team', type = types.string, required = true, doc = 'the owner' },

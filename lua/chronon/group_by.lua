@@ -51,7 +51,8 @@ local function complete_source(source, needed, path)
   map.remove(q.selects, 'ts')
   q.timeColumn = q.timeColumn or ts
   if q.timeColumn ~= ts then
-    fail(path .. '.query', 'selects `ts` as "%s" and has the time_column "%s": give only the time_column', ts, q.timeColumn)
+    fail(path .. '.query',
+      'selects `ts` as "%s" and has the time_column "%s": give only the time_column', ts, q.timeColumn)
   end
 end
 
@@ -96,7 +97,8 @@ local function check_upload_schedule(v, path)
   end
   for i, source in ipairs(v.sources) do
     if check.is_streaming(source) then
-      fail(path .. '.upload_schedule', '%s is for GroupBys without a stream, and sources[%d] has one', v.upload_schedule, i)
+      fail(path .. '.upload_schedule',
+        '%s is for GroupBys without a stream, and sources[%d] has one', v.upload_schedule, i)
     end
   end
 end
@@ -139,21 +141,29 @@ local columns = types.list(types.name)
 M.GroupBy = params.constructor {
   name = 'GroupBy', returns = 'GroupBy',
   doc = 'Features: aggregations of the rows of some sources, for every key.',
-  example = 'c.GroupBy { sources = source, keys = { "user" }, aggregations = { c.Aggregation { input_column = "amount", operation = c.Operation.SUM, windows = { "7d" } } }, online = true }',
+  example = 'c.GroupBy { sources = source, keys = { "user" }, aggregations = { c.Aggregation { input_column '
+    .. '= "amount", operation = c.Operation.SUM, windows = { "7d" } } }, online = true }',
   params = M.with_keywords {
-    { name = 'sources', type = types.list(query.source_type, true), required = true, doc = 'one source or a list; all select the same columns' },
+    { name = 'sources', type = types.list(query.source_type, true), required = true,
+      doc = 'one source or a list; all select the same columns' },
     { name = 'keys', type = columns, required = true, doc = 'the key columns' },
-    { name = 'aggregations', type = types.list(agg.aggregation_type), doc = 'none only over entities without mutations: the selected columns are the features' },
+    { name = 'aggregations', type = types.list(agg.aggregation_type),
+      doc = 'none only over entities without mutations: the selected columns are the features' },
     { name = 'online', type = types.boolean, doc = 'served online; unset it follows from its joins' },
     { name = 'production', type = types.boolean, doc = 'alerts are wanted; unset it follows from its joins' },
     { name = 'backfill_start_date', type = types.string, doc = 'first day of the GroupBy\'s own table' },
-    { name = 'dependencies', type = types.list(types.string), doc = 'partition specs to wait for, instead of those of the sources' },
+    { name = 'dependencies', type = types.list(types.string),
+      doc = 'partition specs to wait for, instead of those of the sources' },
     { name = 'env', type = metadata.env_type, doc = 'mode to environment variables' },
-    { name = 'table_properties', type = metadata.strings_map, doc = 'properties of the output table (default: the team\'s)' },
-    { name = 'output_namespace', type = types.string, doc = 'where the output table is put (default: the team\'s namespace)' },
-    { name = 'accuracy', type = agg.accuracy_type, doc = 'values as of the event or as of the day; unset it follows from the sources' },
+    { name = 'table_properties', type = metadata.strings_map,
+      doc = 'properties of the output table (default: the team\'s)' },
+    { name = 'output_namespace', type = types.string,
+      doc = 'where the output table is put (default: the team\'s namespace)' },
+    { name = 'accuracy', type = agg.accuracy_type,
+      doc = 'values as of the event or as of the day; unset it follows from the sources' },
     { name = 'lag', type = types.integer, default = 0, doc = 'days to wait longer for the sources' },
-    { name = 'offline_schedule', type = types.string, default = '@daily', doc = 'cron expression or @daily, @weekly, ..., @never' },
+    { name = 'offline_schedule', type = types.string, default = '@daily',
+      doc = 'cron expression or @daily, @weekly, ..., @never' },
     { name = 'name', type = types.name, doc = 'only for a GroupBy defined inside a join\'s file' },
     { name = 'tags', type = agg.tags_type, doc = 'kept in customJson' },
     { name = 'derivations', type = metadata.derivations_type, doc = 'columns computed from the outputs' },
@@ -161,7 +171,8 @@ M.GroupBy = params.constructor {
     { name = 'deprecation_date', type = types.string, doc = 'yyyy-MM-dd' },
     { name = 'description', type = types.string, doc = 'for people' },
     { name = 'is_incremental', type = types.boolean, doc = 'keep daily partial aggregates (events, SNAPSHOT)' },
-    { name = 'upload_schedule', type = types.choice('@daily', '@weekly', '@monthly', '@quarterly'), default = '@daily', doc = 'how often the online store gets new batch values' },
+    { name = 'upload_schedule', type = types.choice('@daily', '@weekly', '@monthly', '@quarterly'), default = '@daily',
+      doc = 'how often the online store gets new batch values' },
     { name = 'additional_args', type = types.json, doc = 'customJson: further arguments of jobs' },
   },
   build = build,

@@ -19,7 +19,8 @@ local M = {}
 M.JoinPart = params.constructor {
   name = 'JoinPart', returns = 'JoinPart',
   doc = 'A GroupBy inside a join, and how the left side meets its keys.',
-  example = 'c.JoinPart { group_by = require("group_bys.team.purchases").v1, key_mapping = { buyer = "user" }, prefix = "buyer" }',
+  example = 'c.JoinPart { group_by = require("group_bys.team.purchases").v1, key_mapping = { buyer = "user" '
+    .. '}, prefix = "buyer" }',
   params = {
     { name = 'group_by', type = group_by.type, required = true, doc = 'the GroupBy' },
     { name = 'key_mapping', type = metadata.strings_map, doc = 'left column to key of the GroupBy' },
@@ -62,11 +63,14 @@ end
 M.LabelPart = params.constructor {
   name = 'LabelPart', returns = 'LabelPart',
   doc = 'Labels that are known only days after the row they belong to.',
-  example = 'c.LabelPart { labels = { c.JoinPart { group_by = labels } }, left_start_offset = 30, left_end_offset = 10 }',
+  example = 'c.LabelPart { labels = { c.JoinPart { group_by = labels } }, left_start_offset = 30, '
+    .. 'left_end_offset = 10 }',
   params = {
     { name = 'labels', type = types.list(join_part_type), required = true, doc = 'the label GroupBys' },
-    { name = 'left_start_offset', type = types.integer, required = true, doc = 'days before the label\'s day of the oldest row' },
-    { name = 'left_end_offset', type = types.integer, required = true, doc = 'days before the label\'s day of the newest row' },
+    { name = 'left_start_offset', type = types.integer, required = true,
+      doc = 'days before the label\'s day of the oldest row' },
+    { name = 'left_end_offset', type = types.integer, required = true,
+      doc = 'days before the label\'s day of the newest row' },
     { name = 'label_offline_schedule', type = types.string, default = '@daily', doc = 'of the label join' },
   },
   build = function(v, path)
@@ -81,10 +85,12 @@ M.LabelPart = params.constructor {
 M.BootstrapPart = params.constructor {
   name = 'BootstrapPart', returns = 'BootstrapPart',
   doc = 'A table of values that are taken as they are instead of computed.',
-  example = 'c.BootstrapPart { table = "data.logged", key_columns = { "request_id" }, query = c.Query { selects = c.select("request_id", { amount_sum_7d = "old_sum" }) } }',
+  example = 'c.BootstrapPart { table = "data.logged", key_columns = { "request_id" }, query = c.Query { '
+    .. 'selects = c.select("request_id", { amount_sum_7d = "old_sum" }) } }',
   params = {
     { name = 'table', type = types.name, required = true, doc = 'the table' },
-    { name = 'key_columns', type = types.list(types.string), doc = 'columns that find the row (default: the join\'s row_ids)' },
+    { name = 'key_columns', type = types.list(types.string),
+      doc = 'columns that find the row (default: the join\'s row_ids)' },
     { name = 'query', type = query.query_type, doc = 'output column to expression over the table' },
   },
   build = function(v)
@@ -106,7 +112,9 @@ local function complete_left(left, path)
     if map.get(q.selects, 'ts') ~= nil then
       fail(path .. '.left.query.selects', '`ts` is a reserved name: put the expression into time_column')
     end
-    if not q.timeColumn then fail(path .. '.left.query.time_column', 'is missing: the rows of the left side need a time') end
+    if not q.timeColumn then
+      fail(path .. '.left.query.time_column', 'is missing: the rows of the left side need a time')
+    end
     map.set(q.selects, 'ts', q.timeColumn)
   end
   return copy
@@ -117,7 +125,8 @@ local function check_external_parts(parts, path)
   for i, part in ipairs(parts or {}) do
     local name = (part.prefix or '') .. '/' .. part.source.metadata.name
     if seen[name] then
-      fail(('%s.online_external_parts[%d]'):format(path, i), 'is the source "%s" again with the same prefix as part %d: give it another prefix',
+      fail(('%s.online_external_parts[%d]'):format(path, i),
+        'is the source "%s" again with the same prefix as part %d: give it another prefix',
         part.source.metadata.name, seen[name])
     end
     seen[name] = i
@@ -197,30 +206,40 @@ end
 
 M.Join = params.constructor {
   name = 'Join', returns = 'Join',
-  doc = 'A training table or a feature vector: rows of the left side, each with the values of the GroupBys at its time.',
-  example = 'c.Join { left = source, right_parts = { c.JoinPart { group_by = require("group_bys.team.purchases").v1 } }, row_ids = { "request_id" } }',
+  doc = 'A training table or a feature vector: rows of the left side, each with the GroupBys\' values at its time.',
+  example = 'c.Join { left = source, right_parts = { c.JoinPart { group_by = '
+    .. 'require("group_bys.team.purchases").v1 } }, row_ids = { "request_id" } }',
   params = group_by.with_keywords {
     { name = 'left', type = query.source_type, required = true, doc = 'the rows' },
     { name = 'right_parts', type = types.list(join_part_type), required = true, doc = 'the GroupBys' },
-    { name = 'check_consistency', type = types.boolean, default = false, doc = 'compare what was served with what a backfill gives' },
+    { name = 'check_consistency', type = types.boolean, default = false,
+      doc = 'compare what was served with what a backfill gives' },
     { name = 'additional_args', type = types.json, doc = 'customJson: further arguments of jobs' },
     { name = 'additional_env', type = types.json, doc = 'customJson: deprecated, use env' },
-    { name = 'dependencies', type = types.list(types.string), doc = 'partition specs to wait for, instead of that of the left side' },
+    { name = 'dependencies', type = types.list(types.string),
+      doc = 'partition specs to wait for, instead of that of the left side' },
     { name = 'online', type = types.boolean, default = false, doc = 'served online' },
     { name = 'production', type = types.boolean, default = false, doc = 'alerts are wanted' },
-    { name = 'output_namespace', type = types.string, doc = 'where the output table is put (default: the team\'s namespace)' },
-    { name = 'table_properties', type = metadata.strings_map, doc = 'properties of the output table (default: the team\'s)' },
+    { name = 'output_namespace', type = types.string,
+      doc = 'where the output table is put (default: the team\'s namespace)' },
+    { name = 'table_properties', type = metadata.strings_map,
+      doc = 'properties of the output table (default: the team\'s)' },
     { name = 'env', type = metadata.env_type, doc = 'mode to environment variables' },
     { name = 'lag', type = types.integer, default = 0, doc = 'days to wait longer for the left side' },
-    { name = 'skew_keys', type = types.map(types.list(types.string)), doc = 'key column to SQL literals of values to leave out' },
+    { name = 'skew_keys', type = types.map(types.list(types.string)),
+      doc = 'key column to SQL literals of values to leave out' },
     { name = 'sample_percent', type = types.number, doc = 'share of requests to log, 0 to 100' },
-    { name = 'consistency_sample_percent', type = types.number, default = 5, doc = 'share of logged requests to compare' },
+    { name = 'consistency_sample_percent', type = types.number, default = 5,
+      doc = 'share of logged requests to compare' },
     { name = 'online_external_parts', type = types.list(types.object { 'ExternalPart' }), doc = 'external sources' },
-    { name = 'offline_schedule', type = types.string, default = '@daily', doc = 'cron expression or @daily, @weekly, ..., @never' },
+    { name = 'offline_schedule', type = types.string, default = '@daily',
+      doc = 'cron expression or @daily, @weekly, ..., @never' },
     { name = 'historical_backfill', type = types.boolean, doc = 'fill all holes, or only the latest day' },
     { name = 'row_ids', type = types.list(types.string), doc = 'left columns that identify a row' },
-    { name = 'bootstrap_parts', type = types.list(types.object { 'BootstrapPart' }), doc = 'tables of values to take as they are' },
-    { name = 'bootstrap_from_log', type = types.boolean, default = false, doc = 'take the logged values (online, with sample_percent)' },
+    { name = 'bootstrap_parts', type = types.list(types.object { 'BootstrapPart' }),
+      doc = 'tables of values to take as they are' },
+    { name = 'bootstrap_from_log', type = types.boolean, default = false,
+      doc = 'take the logged values (online, with sample_percent)' },
     { name = 'label_part', type = types.object { 'LabelPart' }, doc = 'the labels' },
     { name = 'derivations', type = metadata.derivations_type, doc = 'columns computed from the output' },
     { name = 'deprecation_date', type = types.string, doc = 'yyyy-MM-dd' },

@@ -23,7 +23,8 @@ M.InferenceSpec = params.constructor {
 M.Model = params.constructor {
   name = 'Model', returns = 'Model',
   doc = 'A model and the shape of its inputs and outputs.',
-  example = 'c.Model { name = "score", inference_spec = spec, input_schema = { { "x", c.DataType.DOUBLE } }, output_schema = { { "y", c.DataType.DOUBLE } } }',
+  example = 'c.Model { name = "score", inference_spec = spec, input_schema = { { "x", c.DataType.DOUBLE } '
+    .. '}, output_schema = { { "y", c.DataType.DOUBLE } } }',
   params = {
     { name = 'name', type = types.name, required = true, doc = 'the model\'s name' },
     { name = 'inference_spec', type = types.object { 'InferenceSpec' }, required = true, doc = 'where it runs' },
@@ -45,7 +46,8 @@ M.ModelTransform = params.constructor {
   example = 'c.ModelTransform { model = model, input_mappings = { x = "amount_sum_7d" }, prefix = "m" }',
   params = {
     { name = 'model', type = types.object { 'Model' }, required = true, doc = 'the model' },
-    { name = 'input_mappings', type = metadata.strings_map, doc = 'input of the model to expression over the join\'s output' },
+    { name = 'input_mappings', type = metadata.strings_map,
+      doc = 'input of the model to expression over the join\'s output' },
     { name = 'output_mappings', type = metadata.strings_map, doc = 'output of the model to column' },
     { name = 'prefix', type = types.string, doc = 'of its output columns' },
   },
@@ -61,7 +63,8 @@ M.ModelTransforms = params.constructor {
   doc = 'All models of a join.',
   example = 'c.ModelTransforms { transforms = { transform }, passthrough_fields = { "request_id" } }',
   params = {
-    { name = 'transforms', type = types.list(types.object { 'ModelTransform' }), required = true, doc = 'the models' },
+    { name = 'transforms', type = types.list(types.object { 'ModelTransform' }), required = true,
+      doc = 'the models' },
     { name = 'passthrough_fields', type = types.list(types.string), doc = 'columns of the join that are kept' },
   },
   build = function(v)

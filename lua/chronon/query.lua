@@ -32,17 +32,22 @@ local strings = types.list(types.string)
 M.Query = params.constructor {
   name = 'Query', returns = 'Query',
   doc = 'What is read from a table: columns, filters, the range of partitions, the time.',
-  example = 'c.Query { selects = c.select("user", { cents = "amount * 100" }), wheres = { "amount > 0" }, time_column = "ts" }',
+  example = 'c.Query { selects = c.select("user", { cents = "amount * 100" }), wheres = { "amount > 0" }, '
+    .. 'time_column = "ts" }',
   params = {
-    { name = 'selects', type = types.map(types.string, true), doc = 'alias to Spark SQL expression; without it the needed columns are taken by name' },
+    { name = 'selects', type = types.map(types.string, true),
+      doc = 'alias to Spark SQL expression; without it the needed columns are taken by name' },
     { name = 'wheres', type = strings, doc = 'Spark SQL conditions, all of which must hold' },
     { name = 'start_partition', type = types.string, doc = 'first valid day of the table, inclusive' },
     { name = 'end_partition', type = types.string, doc = 'last valid day of the table, inclusive' },
     { name = 'time_column', type = types.string, doc = 'expression that gives milliseconds since the epoch' },
     { name = 'setups', type = strings, doc = 'statements to run first, such as the registration of functions' },
-    { name = 'mutation_time_column', type = types.string, doc = 'of an entity source with mutations: when the change happened (default `mutation_ts`)' },
-    { name = 'reversal_column', type = types.string, doc = 'of an entity source with mutations: true on the old value of a row (default `is_before`)' },
-    { name = 'partition_column', type = types.string, doc = 'name of the partition column of the table (default `ds`)' },
+    { name = 'mutation_time_column', type = types.string,
+      doc = 'of an entity source with mutations: when the change happened (default `mutation_ts`)' },
+    { name = 'reversal_column', type = types.string,
+      doc = 'of an entity source with mutations: true on the old value of a row (default `is_before`)' },
+    { name = 'partition_column', type = types.string,
+      doc = 'name of the partition column of the table (default `ds`)' },
   },
   build = function(v)
     return object.new('Query', {
@@ -59,9 +64,11 @@ local query_type = types.object { 'Query' }
 M.EventSource = params.constructor {
   name = 'EventSource', returns = 'EventSource',
   doc = 'Things that happened: a table of events partitioned by day, and the topic they arrive on.',
-  example = 'c.EventSource { table = "data.purchases", topic = "events.purchases", query = c.Query { time_column = "ts" } }',
+  example = 'c.EventSource { table = "data.purchases", topic = "events.purchases", query = c.Query { '
+    .. 'time_column = "ts" } }',
   params = {
-    { name = 'table', type = types.name, required = true, doc = 'the table, `namespace.name`, with `/column=value` for a sub-partition' },
+    { name = 'table', type = types.name, required = true,
+      doc = 'the table, `namespace.name`, with `/column=value` for a sub-partition' },
     { name = 'topic', type = types.string, doc = 'the stream of the same events' },
     { name = 'query', type = query_type, required = true, doc = 'what is read from it' },
     { name = 'isCumulative', type = types.boolean, doc = 'every partition holds all the events so far' },
@@ -76,7 +83,8 @@ M.EventSource = params.constructor {
 M.EntitySource = params.constructor {
   name = 'EntitySource', returns = 'EntitySource',
   doc = 'Things that are: a table whose daily partitions are snapshots, and the changes between them.',
-  example = 'c.EntitySource { snapshotTable = "data.users", query = c.Query { selects = c.select("user", "country") } }',
+  example = 'c.EntitySource { snapshotTable = "data.users", query = c.Query { selects = c.select("user", '
+    .. '"country") } }',
   params = {
     { name = 'snapshotTable', type = types.name, required = true, doc = 'the table of daily snapshots' },
     { name = 'mutationTable', type = types.string, doc = 'the table of changes' },
@@ -94,9 +102,11 @@ M.EntitySource = params.constructor {
 M.JoinSource = params.constructor {
   name = 'JoinSource', returns = 'JoinSource',
   doc = 'The output of another Join as a stream of events.',
-  example = 'c.JoinSource { join = require("joins.team.parent").v1, query = c.Query { selects = c.select("user"), time_column = "ts" } }',
+  example = 'c.JoinSource { join = require("joins.team.parent").v1, query = c.Query { selects = '
+    .. 'c.select("user"), time_column = "ts" } }',
   params = {
-    { name = 'join', type = types.object { 'Join' }, required = true, doc = 'the parent join; its left side needs a topic' },
+    { name = 'join', type = types.object { 'Join' }, required = true,
+      doc = 'the parent join; its left side needs a topic' },
     { name = 'query', type = query_type, required = true, doc = 'what is read from its output' },
   },
   build = function(v)
@@ -107,7 +117,8 @@ M.JoinSource = params.constructor {
 M.Source = params.constructor {
   name = 'Source', returns = 'Source',
   doc = 'One of the sources; the bare source means the same.',
-  example = 'c.Source { events = c.EventSource { table = "data.purchases", query = c.Query { time_column = "ts" } } }',
+  example = 'c.Source { events = c.EventSource { table = "data.purchases", query = c.Query { time_column = '
+    .. '"ts" } } }',
   params = {
     { name = 'events', type = types.object { 'EventSource' }, doc = 'an event source' },
     { name = 'entities', type = types.object { 'EntitySource' }, doc = 'an entity source' },

@@ -10,10 +10,13 @@ local M = {}
 M.StagingQuery = params.constructor {
   name = 'StagingQuery', returns = 'StagingQuery',
   doc = 'A table made by SQL, day by day.',
-  example = [[c.StagingQuery { query = "SELECT * FROM raw.clicks WHERE ds BETWEEN '{{ start_date }}' AND '{{ end_date }}'", startPartition = "2024-01-01" }]],
+  example = [[c.StagingQuery { query = "SELECT * FROM raw.clicks WHERE ds BETWEEN '{{ start_date }}' AND '{{ ]]
+    .. [[end_date }}'", startPartition = "2024-01-01" }]],
   params = {
     { name = 'metaData', type = types.object { 'MetaData' }, doc = 'namespace, dependencies, properties' },
-    { name = 'query', type = types.name, required = true, doc = 'Spark SQL with {{ start_date }}, {{ end_date }}, {{ latest_date }}, {{ max_date(table=ns.name) }}; its output has a column ds' },
+    { name = 'query', type = types.name, required = true,
+      doc = 'Spark SQL with {{ start_date }}, {{ end_date }}, {{ latest_date }}, '
+        .. '{{ max_date(table=ns.name) }}; its output has a column ds' },
     { name = 'startPartition', type = types.string, doc = 'the first day' },
     { name = 'setups', type = types.list(types.string), doc = 'statements to run first' },
     { name = 'createView', type = types.boolean, doc = 'make a view instead of a table' },
@@ -33,7 +36,8 @@ local staging_query_type = types.object { 'StagingQuery' }
 local function output_table(staging_query, path)
   local namespace, full_table = dependency.output_table(staging_query)
   if not full_table then
-    params.fail(path .. '.staging_query', 'has no name yet: define it in a file under staging_queries/ and require that, or give its MetaData a `name`')
+    params.fail(path .. '.staging_query', 'has no name yet: define it in a file under staging_queries/ and '
+      .. 'require that, or give its MetaData a `name`')
   end
   return namespace, full_table
 end
@@ -49,7 +53,8 @@ M.StagingQueryEventSource = params.constructor {
   example = 'c.StagingQueryEventSource { staging_query = departures, query = c.Query { time_column = "ts" } }',
   params = {
     STAGING_QUERY, QUERY,
-    { name = 'is_cumulative', type = types.boolean, default = false, doc = 'every partition holds all the events so far' },
+    { name = 'is_cumulative', type = types.boolean, default = false,
+      doc = 'every partition holds all the events so far' },
   },
   build = function(v, path)
     local _, full_table = output_table(v.staging_query, path)
@@ -62,7 +67,8 @@ M.StagingQueryEventSource = params.constructor {
 M.StagingQueryEntitySource = params.constructor {
   name = 'StagingQueryEntitySource', returns = 'Source',
   doc = 'The output of a staging query as daily snapshots.',
-  example = 'c.StagingQueryEntitySource { staging_query = planes, query = c.Query { selects = c.select("tailnum") } }',
+  example = 'c.StagingQueryEntitySource { staging_query = planes, query = c.Query { selects = '
+    .. 'c.select("tailnum") } }',
   params = { STAGING_QUERY, QUERY },
   build = function(v, path)
     local _, full_table = output_table(v.staging_query, path)

@@ -31,9 +31,11 @@ function M.string.check(value, path)
   return value
 end
 
+function M.string.accepts(value) return type(value) == 'string' end
+
 --- A string that says something.
 M.name = {
-  text = 'string', lua = 'string',
+  text = 'string', lua = 'string', accepts = M.string.accepts,
   check = function(value, path)
     if M.string.check(value, path) == '' then fail(path, 'is empty') end
     return value
@@ -219,7 +221,7 @@ local function check_json(value, path, depth)
   if type(value) ~= 'table' or (object.kind(value) and not map.is(value)) then
     fail(path, 'expected text, a number, true, false, c.null, a list or a map, got %s', describe(value))
   end
-  local deeper = { check = function(v, p) return check_json(v, p, depth + 1) end, text = 'value' }
+  local deeper = { check = function(v, p) return check_json(v, p, depth + 1) end, text = 'value', lua = 'any' }
   if map.is(value) or next(value) ~= nil and #value == 0 then
     return M.map(deeper).check(value, path)
   end
