@@ -18,3 +18,6 @@ void part_answers_drop(const struct agg_plan *plan, struct part_answer *parts, s
 chn_status part_answers_finish(const struct agg_frame *f, struct part_answer *parts, size_t n,
                                const size_t *from, size_t n_cuts, int32_t threads,
                                struct agg_answers *out, struct chn_err *err);
+
+/// Takes over an arena that strings of the answers lie in.
+void answers_own_texts(struct agg_answers *a, struct arena *texts);

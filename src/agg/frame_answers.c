@@ -16,6 +16,8 @@ struct agg_answers_own {
   struct frame_dict **dicts;     ///< referenced: strings point into them
   int32_t n_builders;
   int32_t n_dicts;
+  struct arena *texts;
+  int32_t n_texts;
 };
 
 static void own_block(struct agg_answers_own *own, void *block)
@@ -47,12 +49,24 @@ void agg_answers_deinit(struct agg_answers *a)
     for (int32_t i = 0; i < own->n_dicts; i++) {
       frame_dict_unref(own->dicts[i]);
     }
+    for (int32_t i = 0; i < own->n_texts; i++) {
+      arena_deinit(&own->texts[i]);
+    }
+    free(own->texts);
     free(own->blocks);
     free(own->builders);
     free(own->dicts);
     free(own);
   }
   *a = (struct agg_answers){ 0 };
+}
+
+void answers_own_texts(struct agg_answers *a, struct arena *texts)
+{
+  struct agg_answers_own *own = a->own;
+  own->texts = chn_realloc(own->texts, (size_t)(own->n_texts + 1) * sizeof *own->texts);
+  own->texts[own->n_texts++] = *texts;
+  arena_init(texts);
 }
 
 // ---- what tasks write into -------------------------------------------------------------------

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "agg/frame_int.h"
+#include "agg/sketch.h"
+#include "agg/value_int.h"
 
 enum { CACHE_BITS = 12 };
 
@@ -40,6 +42,12 @@ void frame_dict_unref(struct frame_dict *d)
   free(d->by_rank);
   free(d->utf16_rank);
   free(d->by_utf16_rank);
+  while (d->coupons != NULL) {
+    struct frame_coupons *next = d->coupons->next;
+    free(d->coupons->by_code);
+    free(d->coupons);
+    d->coupons = next;
+  }
   free(d);
 }
 
@@ -91,24 +99,11 @@ static int by_bytes(const void *x, const void *y)
   return row_str_compare(((const struct ranked *)x)->s, ((const struct ranked *)y)->s);
 }
 
-/// UTF-16 order differs from the order of bytes only where a surrogate pair (4 bytes in UTF-8,
-/// lead byte F0 and above) meets U+E000..U+FFFF (lead byte EE or EF): the pair comes first.
 static int by_utf16(const void *x, const void *y)
 {
   const struct row_str *a = ((const struct ranked *)x)->s;
   const struct row_str *b = ((const struct ranked *)y)->s;
-  const unsigned char *p = (const unsigned char *)row_str_bytes(a);
-  const unsigned char *q = (const unsigned char *)row_str_bytes(b);
-  const size_t n = a->len < b->len ? a->len : b->len;
-  size_t i = 0;
-  while (i < n && p[i] == q[i]) {
-    i++;
-  }
-  if (i == n) {
-    return (a->len > b->len) - (a->len < b->len);
-  }
-  const bool swapped = p[i] >= 0xee && q[i] >= 0xee && (p[i] >= 0xf0) != (q[i] >= 0xf0);
-  return (p[i] < q[i]) != swapped ? -1 : 1;
+  return agg_utf16_compare(row_str_bytes(a), a->len, row_str_bytes(b), b->len);
 }
 
 static void rank(const struct frame_dict *d, int (*order)(const void *, const void *),
@@ -146,6 +141,31 @@ void frame_dict_seal(struct frame_dict *d, bool utf16)
   }
 }
 
+const int64_t *frame_dict_coupons(const struct frame_dict *d, int32_t lg_k)
+{
+  const struct frame_coupons *c = d->coupons;
+  while (c != NULL && c->lg_k != lg_k) {
+    c = c->next;
+  }
+  return c != NULL ? c->by_code : NULL;
+}
+
+void frame_dict_add_coupons(struct frame_dict *d, int32_t lg_k)
+{
+  if (frame_dict_coupons(d, lg_k) != NULL) {
+    return;
+  }
+  const int32_t n = chn_dict_size(d->dict);
+  struct frame_coupons *c = chn_malloc(sizeof *c);
+  *c = (struct frame_coupons){ lg_k, chn_malloc((size_t)n * sizeof *c->by_code), d->coupons };
+  for (int32_t i = 0; i < n; i++) {
+    size_t len;
+    const void *bytes = chn_dict_bytes(d->dict, i, &len);
+    c->by_code[i] = agg_cpc_coupon_bytes(lg_k, bytes, len);
+  }
+  d->coupons = c;
+}
+
 size_t frame_dict_memory(const struct frame_dict *d)
 {
   if (d == NULL) {
@@ -156,6 +176,9 @@ size_t frame_dict_memory(const struct frame_dict *d)
   each += d->strings != NULL ? sizeof *d->strings : 0;
   each += d->rank != NULL ? 2 * sizeof *d->rank : 0;
   each += d->utf16_rank != NULL ? 2 * sizeof *d->utf16_rank : 0;
+  for (const struct frame_coupons *c = d->coupons; c != NULL; c = c->next) {
+    each += sizeof *c->by_code;
+  }
   return chn_dict_memory(d->dict) + n * each +
          (d->cache != NULL ? sizeof *d->cache << CACHE_BITS : 0);
 }

@@ -258,6 +258,7 @@ static void run_deinit(struct eval *e, int32_t threads)
   for (int32_t w = 0; w < threads; w++) {
     arena_deinit(&e->workers[w].arena);
     arena_deinit(&e->workers[w].scratch);
+    arena_deinit(&e->workers[w].texts);
     free(e->workers[w].counters);
   }
   free(e->workers);
@@ -293,6 +294,9 @@ chn_status agg_frame_eval(const struct agg_frame *f, const struct agg_queries *q
   from[e.n_cuts] = q->n;
   if (status == CHN_OK) {
     status = part_answers_finish(f, e.parts, q->n, from, e.n_cuts, threads, out, err);
+    for (int32_t w = 0; w < threads; w++) {
+      answers_own_texts(out, &e.workers[w].texts);
+    }
   } else {
     part_answers_drop(f->plan, e.parts, e.n_cuts);
   }

@@ -32,6 +32,13 @@ struct frame_cached_code {
   int32_t code;
 };
 
+/// The CPC coupons of a dictionary's strings for one lgK.
+struct frame_coupons {
+  int32_t lg_k;
+  int64_t *by_code;
+  struct frame_coupons *next;
+};
+
 /// The strings of a column as codes. Shared with answers, which point into its bytes.
 struct frame_dict {
   struct chn_dict *dict;
@@ -43,6 +50,7 @@ struct frame_dict {
   int32_t *by_rank;        ///< the inverse of rank
   int32_t *utf16_rank;     ///< the same in the order of UTF-16 units; NULL when nobody asks
   int32_t *by_utf16_rank;
+  struct frame_coupons *coupons;
 };
 
 enum frame_form {
@@ -125,6 +133,10 @@ bool frame_dict_encode(struct frame_dict *d, const struct row_col *src, const in
 
 /// Makes `strings` and the ranks. `utf16` asks for utf16_rank too.
 void frame_dict_seal(struct frame_dict *d, bool utf16);
+
+/// Computes the coupons for an lgK once; then they can be had by code.
+void frame_dict_add_coupons(struct frame_dict *d, int32_t lg_k);
+const int64_t *frame_dict_coupons(const struct frame_dict *d, int32_t lg_k);
 size_t frame_dict_memory(const struct frame_dict *d);
 
 // ---- frame_seal.c, frame_sort.c --------------------------------------------------------------

@@ -276,6 +276,18 @@ static bool needs_utf16(const struct agg_plan *plan, int32_t input)
   return false;
 }
 
+static void seal_dict(struct agg_frame *f, int32_t input)
+{
+  struct frame_dict *d = f->cols[input].dict;
+  frame_dict_seal(d, needs_utf16(f->plan, input));
+  for (int32_t i = 0; i < f->plan->n_parts; i++) {
+    const struct agg_part *p = &f->plan->parts[i];
+    if (p->input == input && p->op == AGG_APPROX_UNIQUE_COUNT) {
+      frame_dict_add_coupons(d, p->k);
+    }
+  }
+}
+
 static chn_status seal_cols(struct agg_frame *f, struct chn_err *err)
 {
   for (int32_t j = 0; j < f->plan->inputs.n_fields; j++) {
@@ -287,7 +299,7 @@ static chn_status seal_cols(struct agg_frame *f, struct chn_err *err)
       }
     }
     if (c->dict != NULL) {
-      frame_dict_seal(c->dict, needs_utf16(f->plan, j));
+      seal_dict(f, j);
     }
     if (c->key_dict != NULL) {
       frame_dict_seal(c->key_dict, false);

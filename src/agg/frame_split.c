@@ -100,21 +100,14 @@ static void eval_group(struct split *s, size_t g)
 
 // ---- putting together ------------------------------------------------------------------------
 
-static bool is_map(const struct split *s)
-{
-  return s->part->shape != AGG_SHAPE_ELEMENTS;
-}
-
-/// Results in the order of queries, within one in the order of groups. A map has no null values,
-/// a list of elements keeps them. Writes the spans; returns how many there are.
-static uint32_t *order_results(struct split *s, struct row_span *span, size_t *n_kept)
+/// Results in the order of queries, within one in the order of groups. Writes the spans.
+static uint32_t *order_results(struct split *s, struct row_span *span)
 {
   const size_t n = s->task->n;
   const uint32_t *query = (const uint32_t *)(const void *)s->query.data;
-  const uint8_t *valid = s->vals.valid.data;
   uint32_t *at = arena_calloc(&s->task->arena, n + 1, sizeof *at);
   for (size_t r = 0; r < s->query.n; r++) {
-    at[query[r]] += !is_map(s) || valid[r] != 0;
+    at[query[r]]++;
   }
   uint32_t sum = 0;
   for (size_t i = 0; i < n; i++) {
@@ -125,11 +118,8 @@ static uint32_t *order_results(struct split *s, struct row_span *span, size_t *n
   }
   uint32_t *order = arena_alloc(&s->task->arena, sum * sizeof *order);
   for (size_t r = 0; r < s->query.n; r++) {
-    if (!is_map(s) || valid[r] != 0) {
-      order[at[query[r]]++] = (uint32_t)r;
-    }
+    order[at[query[r]]++] = (uint32_t)r;
   }
-  *n_kept = sum;
   return order;
 }
 
@@ -176,9 +166,9 @@ static void put_together(struct split *s, struct win_part_out *out, struct row_s
 {
   struct win_form form;
   win_form_of(s->part, &form);
-  size_t n;
-  const uint32_t *order = order_results(s, span, &n);
-  if (is_map(s)) {
+  const size_t n = s->query.n;
+  const uint32_t *order = order_results(s, span);
+  if (s->part->shape != AGG_SHAPE_ELEMENTS) {
     write_keys(s, order, n, &out->key);
   }
   copy_cells(&out->vals.valid, &s->vals.valid, order, n);
@@ -191,7 +181,7 @@ static void put_together(struct split *s, struct win_part_out *out, struct row_s
 
 // ---- lists and maps as such ------------------------------------------------------------------
 
-/// The non-null lists or maps of the task's rows.
+/// The non-null maps of the task's rows, or the non-empty lists.
 struct containers {
   const uint32_t *before; ///< their number before each row; rows + 1
   uint32_t *length;
@@ -205,10 +195,11 @@ static void find_containers(const struct split *s, struct containers *k, bool le
   const struct win_task *t = s->task;
   const struct frame_col *col = &t->frame->cols[s->part->input];
   const int32_t *ref = (const int32_t *)(const void *)col->data.sorted + t->first_row;
+  const struct row_span *spans = col->nested->data;
   uint32_t *before = arena_alloc(&s->task->arena, (t->rows + 1) * sizeof *before);
   for (size_t row = 0; row < t->rows; row++) {
     before[row] = k->n;
-    k->n += ref[row] >= 0;
+    k->n += ref[row] >= 0 && (!lengths || spans[ref[row]].length > 0);
   }
   before[t->rows] = k->n;
   k->before = before;
@@ -220,11 +211,11 @@ static void find_containers(const struct split *s, struct containers *k, bool le
   k->with_null = arena_alloc(&s->task->arena, k->n * sizeof *k->with_null);
   uint32_t i = k->n;
   for (size_t row = t->rows; row-- > 0;) {
-    if (ref[row] < 0) {
+    if (before[row + 1] == before[row]) {
       continue;
     }
     i--;
-    const struct row_span span = ((const struct row_span *)col->nested->data)[ref[row]];
+    const struct row_span span = spans[ref[row]];
     bool null = false;
     for (size_t j = 0; j < span.length; j++) {
       null = null || row_is_null(col->leaf, span.offset + j);
@@ -262,7 +253,8 @@ static chn_status check_tensors(const struct split *s, const struct containers *
   return CHN_OK;
 }
 
-/// Flags a query NULL that sees no list or map at all; one that sees only empty ones is empty.
+/// Flags a query NULL that sees no map at all (one that sees only empty ones is empty), or nothing
+/// but null and empty lists.
 static chn_status flag_containers(const struct split *s, uint8_t *valid, struct chn_err *err)
 {
   struct containers k = { 0 };

@@ -69,12 +69,12 @@ struct agg_part {
   int32_t k; ///< of the K operations, lgK, KLL's k, ...
   const double *percentiles;
   int32_t n_percentiles;
-  const struct row_type *value;   ///< what reaches the operation: input type, element or map value
-  const struct row_type *output;  ///< of the finished column
-  const struct row_type *ir;      ///< of the stored IR (Avro shapes, buckets and maps included)
-  const char *name;               ///< output column
-  const char *base_name;          ///< without the window: `<input>_<op>[_by_<bucket>]`
-  int32_t base;                   ///< index of the un-windowed part it shares tiles and hops with
+  const struct row_type *value;  ///< what reaches the operation: input type, element or map value
+  const struct row_type *output; ///< of the finished column
+  const struct row_type *ir;     ///< of the stored IR (Avro shapes, buckets and maps included)
+  const char *name;              ///< output column
+  const char *base_name;         ///< without the window: `<input>_<op>[_by_<bucket>]`
+  int32_t base;                  ///< index of the un-windowed part it shares tiles and hops with
 };
 
 struct agg_plan {

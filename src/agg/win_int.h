@@ -57,6 +57,17 @@ enum win_class {
   WIN_CLASSES,
 };
 
+enum { WIN_NO_ID = -1 }; ///< as uint32: a value that does not count
+
+/// Values as ids below n_ids: equal ids, equal values.
+struct win_ids {
+  const uint32_t *id;
+  size_t n_ids;
+  const uint32_t *first; ///< of dense ids: a position that has it
+  int32_t kind;          ///< -1 exact, else lgK of coupons
+  struct win_ids *next;
+};
+
 /// The values of an input that reach an operation within a task, in the order of rows.
 struct win_elems {
   int32_t input;
@@ -74,6 +85,7 @@ struct win_elems {
   double *seg;             ///< memo of win_sum.c
   double **sums;           ///< memo of win_sum.c, by window
   uint64_t *prefix;        ///< memo of win_sum.c
+  struct win_ids *ids;     ///< memo of win_ids.c
   struct win_elems *next;
 };
 
@@ -92,6 +104,7 @@ struct win_task {
   uint32_t *hi;  ///< by query: rows of the task before its head
   uint32_t **lo; ///< by window, by query: rows before its tail
   struct win_elems *elems;
+  struct arena texts; ///< strings that answers point to
   uint32_t *counters; ///< all zero between uses
   size_t n_counters;
 };
@@ -128,6 +141,10 @@ win_eval *win_eval_of(enum agg_op op);
 /// Counters [0, n) of the task, all zero; the caller leaves them so.
 uint32_t *win_counters(struct win_task *t, size_t n);
 
+/// The first i from `from` on where lo[i] is not below any earlier head of the stretch, or n:
+/// ranges before and after it share no row.
+size_t win_stretch(const struct win_call *c, size_t from);
+
 // ---- win_elems.c, win_values.c ---------------------------------------------------------------
 
 /// The elements of a part within the task; made once for all parts that share them.
@@ -157,6 +174,17 @@ void win_put_payloads(const struct win_call *c, const uint32_t *pos, size_t n, v
 /// The cells of the call's n answers, and their flags, already set to hi > lo.
 void *win_out(struct win_call *c, uint8_t **valid);
 
+// ---- win_ids.c -------------------------------------------------------------------------------
+
+/// The ids of the stream's values, or of their coupons when the part is APPROX_UNIQUE_COUNT.
+const struct win_ids *win_ids_of(const struct win_call *c);
+
+/// Values whose equality is that of UNIQUE_COUNT.
+const int64_t *win_keys(const struct win_call *c);
+
+/// Dense ids of n values in order of appearance; returns out->id.
+uint32_t *win_densify(struct arena *a, const int64_t *v, size_t n, struct win_ids *out);
+
 // ---- operations ------------------------------------------------------------------------------
 
 win_eval win_count;
@@ -165,7 +193,11 @@ win_eval win_average;
 win_eval win_extreme;  ///< MIN, MAX
 win_eval win_endpoint; ///< FIRST, LAST
 win_eval win_endpoint_k;
-win_eval win_top_k; ///< TOP_K, BOTTOM_K
+win_eval win_moments;   ///< VARIANCE, SKEW, KURTOSIS
+win_eval win_distinct;  ///< UNIQUE_COUNT, BOUNDED_UNIQUE_COUNT, APPROX_UNIQUE_COUNT
+win_eval win_histogram; ///< HISTOGRAM, APPROX_HISTOGRAM_K
+win_eval win_quantile;  ///< APPROX_PERCENTILE
+win_eval win_top_k;     ///< TOP_K, BOTTOM_K
 
 // ---- frame_split.c, frame_answers.c ----------------------------------------------------------
 

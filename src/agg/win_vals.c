@@ -5,8 +5,8 @@
 
 void *win_buf_add(struct win_buf *b, size_t n)
 {
-  if (b->n + n > b->room && !b->borrowed) {
-    b->room = b->room * 2 > b->n + n ? b->room * 2 : b->n + n;
+  if (!b->borrowed && (b->n + n > b->room || b->data == NULL)) {
+    b->room = b->room * 2 > b->n + n ? b->room * 2 : b->n + n + 16;
     b->data = chn_realloc(b->data, b->room * b->width);
   }
   uint8_t *first = b->data + b->n * b->width;
@@ -77,12 +77,35 @@ void win_vals_init(struct win_vals *v, const struct win_form *form)
 win_eval *win_eval_of(enum agg_op op)
 {
   static win_eval *const evals[AGG_OP_COUNT] = {
-    [AGG_COUNT] = win_count,       [AGG_SUM] = win_sum,
-    [AGG_AVERAGE] = win_average,   [AGG_MIN] = win_extreme,
-    [AGG_MAX] = win_extreme,       [AGG_FIRST] = win_endpoint,
-    [AGG_LAST] = win_endpoint,     [AGG_FIRST_K] = win_endpoint_k,
-    [AGG_LAST_K] = win_endpoint_k, [AGG_TOP_K] = win_top_k,
+    [AGG_COUNT] = win_count,
+    [AGG_SUM] = win_sum,
+    [AGG_AVERAGE] = win_average,
+    [AGG_MIN] = win_extreme,
+    [AGG_MAX] = win_extreme,
+    [AGG_FIRST] = win_endpoint,
+    [AGG_LAST] = win_endpoint,
+    [AGG_FIRST_K] = win_endpoint_k,
+    [AGG_LAST_K] = win_endpoint_k,
+    [AGG_TOP_K] = win_top_k,
     [AGG_BOTTOM_K] = win_top_k,
+    [AGG_VARIANCE] = win_moments,
+    [AGG_SKEW] = win_moments,
+    [AGG_KURTOSIS] = win_moments,
+    [AGG_UNIQUE_COUNT] = win_distinct,
+    [AGG_BOUNDED_UNIQUE_COUNT] = win_distinct,
+    [AGG_APPROX_UNIQUE_COUNT] = win_distinct,
+    [AGG_HISTOGRAM] = win_histogram,
+    [AGG_APPROX_HISTOGRAM_K] = win_histogram,
+    [AGG_APPROX_PERCENTILE] = win_quantile,
   };
   return (int)op >= 0 && op < AGG_OP_COUNT ? evals[op] : NULL;
+}
+
+size_t win_stretch(const struct win_call *c, size_t from)
+{
+  size_t end = from + 1;
+  while (end < c->n && c->lo[end] < c->hi[end - 1]) {
+    end++;
+  }
+  return end;
 }

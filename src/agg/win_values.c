@@ -75,7 +75,7 @@ static double of_order(int64_t ord)
   const int64_t bits = ord ^ ((ord >> 63) & INT64_MAX);
   double x;
   memcpy(&x, &bits, sizeof x);
-  return x;
+  return isnan(x) ? (double)NAN : x; // of all NaNs the usual one
 }
 
 /// The order of the one NaN when it is the largest: that of the canonical quiet NaN.
