@@ -1,0 +1,24 @@
+#include "batch/batch.h"
+
+#include "batch/group_by.h"
+#include "batch/job.h"
+#include "batch/join.h"
+#include "batch/staging_query.h"
+
+chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
+                          struct batch_report *report, struct chn_err *err)
+{
+  struct batch_job job;
+  job_init(&job, o, report);
+  if (conf->meta_data == NULL || conf->name == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "the definition has no metaData.name");
+  }
+  switch (conf->kind) {
+  case MODEL_GROUP_BY: return group_by_backfill(&job, conf->as.group_by, err);
+  case MODEL_JOIN: return join_backfill(&job, conf->as.join, err);
+  case MODEL_STAGING_QUERY: return staging_query_backfill(&job, conf->as.staging_query, err);
+  default:
+    return chn_fail(err, CHN_E_ARGUMENT, "%s: a %s has no backfill", conf->name,
+                    model_kind_name(conf->kind));
+  }
+}

@@ -1,0 +1,116 @@
+#include "batch/job.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/time.h"
+
+enum { STAGES_MAX = 16 };
+
+void job_init(struct batch_job *job, const struct batch_options *o, struct batch_report *report)
+{
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  const uint64_t machine =
+      (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 10 * 6;
+  const uint64_t limit = o->memory_limit ? o->memory_limit : machine;
+  *job = (struct batch_job){
+    .o = o,
+    .report = report,
+    .arena = &report->arena,
+    .wh = o->wh,
+    .threads = o->threads > 0 ? o->threads : (int)(cores > 0 ? cores : 1),
+    // DuckDB holds up to 40 % (warehouse/), sorting a frame doubles it for a moment.
+    .frame_budget = limit / 5,
+  };
+  report->timings = arena_calloc(&report->arena, STAGES_MAX, sizeof *report->timings);
+}
+
+void job_stage(const struct batch_job *job, const char *fmt, ...)
+{
+  const struct batch_progress *p = job->o->progress;
+  if (p == NULL || p->stage == NULL) {
+    return;
+  }
+  char text[512];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  p->stage(p->user, text);
+}
+
+void job_note(const struct batch_job *job, const char *fmt, ...)
+{
+  const struct batch_progress *p = job->o->progress;
+  if (p == NULL || p->note == NULL) {
+    return;
+  }
+  char text[1024];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  p->note(p->user, text);
+}
+
+void job_rows(const struct batch_job *job, uint64_t done, uint64_t total)
+{
+  const struct batch_progress *p = job->o->progress;
+  if (p != NULL && p->rows != NULL) {
+    p->rows(p->user, done, total);
+  }
+}
+
+chn_status job_check(const struct batch_job *job, struct chn_err *err)
+{
+  const struct batch_progress *p = job->o->progress;
+  if (p != NULL && p->cancelled != NULL && p->cancelled(p->user)) {
+    return chn_fail(err, CHN_E_CANCELLED, "stopped by the user; finished partitions are kept");
+  }
+  return CHN_OK;
+}
+
+double job_time(struct batch_job *job, const char *stage, double since, uint64_t rows)
+{
+  struct batch_report *r = job->report;
+  const double now = chn_monotonic_ms();
+  int32_t i = 0;
+  while (i < r->n_timings && strcmp(r->timings[i].stage, stage) != 0) {
+    i++;
+  }
+  if (i == r->n_timings && r->n_timings < STAGES_MAX) {
+    r->timings[r->n_timings++].stage = stage;
+  }
+  if (i < r->n_timings) {
+    r->timings[i].seconds += (now - since) / 1000.0;
+    r->timings[i].rows += rows;
+  }
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  r->peak_rss = (uint64_t)usage.ru_maxrss * 1024;
+  return now;
+}
+
+chn_status job_range(const struct batch_job *job, const char *first, struct days *out,
+                     struct chn_err *err)
+{
+  const struct batch_options *o = job->o;
+  out->last = chn_today();
+  if (o->end_ds != NULL) {
+    chn_status status = chn_day_of_ds(o->end_ds, &out->last, err);
+    if (status != CHN_OK) {
+      return chn_wrap(err, "end date");
+    }
+  }
+  const char *start = o->start_ds != NULL ? o->start_ds : first;
+  chn_status status = chn_day_of_ds(start, &out->first, err);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "start date");
+}
+
+void batch_report_deinit(struct batch_report *r)
+{
+  arena_deinit(&r->arena);
+  *r = (struct batch_report){ 0 };
+}

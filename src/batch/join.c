@@ -1,0 +1,406 @@
+// A step loads the left rows of its days, computes each part for them, and writes one SELECT over
+// wh_frame: left columns where they lie, features gathered by index. When the left rows and their
+// features would not fit, the step is cut into slices of left keys that are written one by one
+// into the same atomic write.
+#include "batch/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "batch/derive.h"
+#include "batch/output.h"
+#include "batch/part.h"
+#include "batch/source.h"
+#include "model/names.h"
+
+struct work {
+  struct batch_job *job;
+  const struct model_join *join;
+  struct output output;
+  struct wh_writer *writer;
+};
+
+/// Everything that a slice of left rows becomes.
+struct slice {
+  struct work *w;
+  struct left left;
+  struct part *parts;
+  struct wh_extra *extras;
+  int32_t n_extras;
+  const char **values; ///< names of the feature columns, in order
+  int32_t n_values;
+  struct row_col snapshot_ds;
+};
+
+// ---- the SELECT -------------------------------------------------------------------------------
+
+static bool is_left_key(const struct model_join *j, const char *column)
+{
+  for (int32_t i = 0; i < j->n_join_parts; i++) {
+    const struct model_join_part *p = &j->join_parts[i];
+    for (int32_t k = 0; k < p->group_by->n_key_columns; k++) {
+      const char *left =
+          model_left_key(p->key_mapping, p->n_key_mapping, p->group_by->key_columns[k]);
+      if (strcmp(left, column) == 0) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// A left column, or where a derivation has its name COALESCE(left, derivation).
+static void add_left(const struct slice *s, struct chn_buf *sql, const char *column,
+                     const struct derived *derived, int32_t n)
+{
+  struct arena *a = s->w->job->arena;
+  const char *name = wh_quote_name(a, column);
+  for (int32_t i = 0; i < n && s->w->join->n_derivations > 0; i++) {
+    if (strcmp(derived[i].name, column) == 0) {
+      chn_buf_addf(sql, "COALESCE(l.%s, %s) AS %s, ", name, derived[i].sql, name);
+      return;
+    }
+  }
+  chn_buf_addf(sql, "l.%s, ", name);
+}
+
+/// Keys, then ts, then the other left columns, each in the declared order.
+static void add_left_columns(const struct slice *s, struct chn_buf *sql,
+                             const struct derived *derived, int32_t n)
+{
+  const struct row_schema *schema = wh_rows_schema(s->left.rows);
+  for (int round = 0; round < 3; round++) {
+    for (int32_t i = 0; i < schema->n_fields; i++) {
+      const char *name = schema->fields[i].name;
+      const bool key = is_left_key(s->w->join, name);
+      const bool ts = !key && strcmp(name, "ts") == 0;
+      const int own_round = key ? 0 : ts ? 1 : 2;
+      if (own_round == round && strcmp(name, "ds") != 0) {
+        add_left(s, sql, name, derived, n);
+      }
+    }
+  }
+}
+
+/// FROM the frame, and a LEFT JOIN for every part that has none of its columns in it.
+static void add_from(const struct slice *s, struct chn_buf *sql)
+{
+  struct arena *a = s->w->job->arena;
+  chn_buf_adds(sql, " FROM wh_frame('join') AS l");
+  for (int32_t i = 0; i < s->w->join->n_join_parts; i++) {
+    const struct part *p = &s->parts[i];
+    if (p->sql == NULL) {
+      continue;
+    }
+    chn_buf_addf(sql, " LEFT JOIN (%s) AS p%d ON l.\"__snapshot_ds\" = p%d.ds", p->sql, i, i);
+    for (int32_t k = 0; k < p->def->group_by->n_key_columns; k++) {
+      const char *left = model_left_key(p->def->key_mapping, p->def->n_key_mapping,
+                                        p->def->group_by->key_columns[k]);
+      chn_buf_addf(sql, " AND l.%s = p%d.__key_%d", wh_quote_name(a, left), i, k);
+    }
+  }
+}
+
+/// The base columns under their final names: the left's and every part's.
+static void add_base(const struct slice *s, struct chn_buf *sql)
+{
+  struct arena *a = s->w->job->arena;
+  chn_buf_adds(sql, "SELECT l.* EXCLUDE (\"__snapshot_ds\")");
+  for (int32_t i = 0; i < s->w->join->n_join_parts; i++) {
+    const struct part *p = &s->parts[i];
+    for (int32_t j = 0; j < p->n && p->sql != NULL; j++) {
+      chn_buf_addf(sql, ", p%d.%s AS %s", i, wh_quote_name(a, p->names[j]),
+                   wh_quote_name(a, model_part_column(a, p->def, p->names[j])));
+    }
+  }
+  add_from(s, sql);
+}
+
+static bool is_left_column(const struct slice *s, const char *name)
+{
+  return row_schema_find(wh_rows_schema(s->left.rows), name) >= 0;
+}
+
+static chn_status final_select(const struct slice *s, struct chn_buf *sql, struct chn_err *err)
+{
+  struct arena *a = s->w->job->arena;
+  const struct model_join *j = s->w->join;
+  struct derived *derived = NULL;
+  int32_t n = 0;
+  chn_status status = derive_columns(a, j->derivations, j->n_derivations, s->values, s->n_values,
+                                     &derived, &n, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  chn_buf_adds(sql, "SELECT ");
+  add_left_columns(s, sql, derived, n);
+  for (int32_t i = 0; i < n; i++) {
+    if (!is_left_column(s, derived[i].name)) {
+      chn_buf_addf(sql, "%s AS %s, ", derived[i].sql, wh_quote_name(a, derived[i].name));
+    }
+  }
+  chn_buf_adds(sql, "l.ds FROM (");
+  add_base(s, sql);
+  chn_buf_adds(sql, ") AS l");
+  return CHN_OK;
+}
+
+// ---- a slice ----------------------------------------------------------------------------------
+
+static chn_status name_values(struct slice *s, struct chn_err *err)
+{
+  struct arena *a = s->w->job->arena;
+  const int32_t n_parts = s->w->join->n_join_parts;
+  int32_t total = 0;
+  for (int32_t i = 0; i < n_parts; i++) {
+    total += s->parts[i].n;
+  }
+  s->values = arena_alloc(a, (size_t)total * sizeof *s->values);
+  s->extras = arena_alloc(a, ((size_t)total + 1) * sizeof *s->extras);
+  for (int32_t i = 0; i < n_parts; i++) {
+    const struct part *p = &s->parts[i];
+    for (int32_t c = 0; c < p->n; c++) {
+      const char *name = model_part_column(a, p->def, p->names[c]);
+      for (int32_t v = 0; v < s->n_values; v++) {
+        if (strcmp(s->values[v], name) == 0) {
+          return chn_fail(err, CHN_E_ARGUMENT,
+                          "two parts give the column \"%s\"; set a prefix on one of them", name);
+        }
+      }
+      s->values[s->n_values++] = name;
+      if (p->sql == NULL) {
+        s->extras[s->n_extras++] = (struct wh_extra){ name, p->cols[c], p->index };
+      }
+    }
+  }
+  s->snapshot_ds = (struct row_col){ .type = row_scalar(ROW_STRING),
+                                     .data = s->left.snapshot_ds,
+                                     .count = s->left.n };
+  s->extras[s->n_extras++] = (struct wh_extra){ "__snapshot_ds", &s->snapshot_ds, NULL };
+  return CHN_OK;
+}
+
+static chn_status write_slice(struct slice *s, struct chn_err *err)
+{
+  struct work *w = s->w;
+  const double t = chn_monotonic_ms();
+  chn_status status = name_values(s, err);
+  if (status == CHN_OK) {
+    status =
+        wh_frame_add(w->job->wh, "join", s->left.rows, s->left.n, s->extras, s->n_extras, err);
+  }
+  if (status != CHN_OK) {
+    return status;
+  }
+  struct chn_buf sql = { 0 };
+  status = final_select(s, &sql, err);
+  if (status == CHN_OK) {
+    job_stage(w->job, "writing %zu rows", s->left.n);
+    status = wh_write_select(w->writer, chn_buf_str(&sql), err);
+  }
+  chn_buf_deinit(&sql);
+  wh_frame_remove(w->job->wh, "join");
+  job_time(w->job, "write", t, s->left.n);
+  return status;
+}
+
+static chn_status compute_slice(struct work *w, const char *left_sql, struct days step,
+                                struct chn_err *err)
+{
+  const struct model_join *j = w->join;
+  struct slice s = { .w = w };
+  chn_status status =
+      left_load(w->job, left_sql, j->left->entities == NULL, &s.left, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  s.parts = chn_calloc((size_t)j->n_join_parts, sizeof *s.parts);
+  int32_t done = 0;
+  for (int32_t i = 0; i < j->n_join_parts && status == CHN_OK && s.left.n > 0; i++) {
+    job_stage(w->job, "part %d of %d: %s", i + 1, j->n_join_parts,
+              j->join_parts[i].group_by->meta_data->name);
+    status = part_compute(w->job, &s.left, step, &j->join_parts[i], &s.parts[i], err);
+    done += status == CHN_OK;
+  }
+  if (status == CHN_OK && s.left.n > 0) {
+    status = write_slice(&s, err);
+  }
+  for (int32_t i = 0; i < done; i++) {
+    part_deinit(&s.parts[i]);
+  }
+  free(s.parts);
+  left_free(&s.left);
+  return status;
+}
+
+// ---- a step -----------------------------------------------------------------------------------
+
+static chn_status count_rows(struct batch_job *job, const char *sql, uint64_t *out,
+                             struct chn_err *err)
+{
+  struct wh_rows *rows = NULL;
+  const char *count = arena_printf(job->arena, "SELECT count(*) FROM (%s)", sql);
+  chn_status status = wh_rows_load(job->wh, count, &rows, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  struct row_col col;
+  wh_rows_chunk(rows, 0, &col);
+  *out = (uint64_t) * (const int64_t *)col.data;
+  wh_rows_free(rows);
+  return CHN_OK;
+}
+
+/// Into how many slices the left rows must be cut: by a guess of their bytes with all features.
+static chn_status slice_count(struct work *w, const char *left_sql, int *out, struct chn_err *err)
+{
+  struct row_schema schema;
+  uint64_t rows = 0;
+  chn_status status = wh_describe(w->job->wh, left_sql, w->job->arena, &schema, err);
+  if (status == CHN_OK) {
+    status = count_rows(w->job, left_sql, &rows, err);
+  }
+  if (status != CHN_OK) {
+    return status;
+  }
+  uint64_t width = (uint64_t)schema.n_fields * 24 + 64;
+  for (int32_t i = 0; i < w->join->n_join_parts; i++) {
+    const struct model_group_by *gb = w->join->join_parts[i].group_by;
+    for (int32_t g = 0; g < gb->n_aggregations; g++) {
+      const int32_t windows = gb->aggregations[g].n_windows;
+      const bool many = gb->aggregations[g].operation >= MODEL_OP_APPROX_PERCENTILE;
+      width += (uint64_t)(windows > 0 ? windows : 1) * (many ? 96 : 16);
+    }
+  }
+  const uint64_t slices = rows * width / (w->job->frame_budget + 1) + 1;
+  *out = slices > 1024 ? 1024 : (int)slices;
+  return CHN_OK;
+}
+
+/// The left rows of one slice: those whose keys hash to it.
+static const char *slice_sql(struct work *w, const char *left_sql, int slice, int slices)
+{
+  struct arena *a = w->job->arena;
+  if (slices == 1 || w->join->n_join_parts == 0) {
+    return left_sql;
+  }
+  const struct model_join_part *p = &w->join->join_parts[0];
+  struct chn_buf keys = { 0 };
+  for (int32_t k = 0; k < p->group_by->n_key_columns; k++) {
+    const char *left =
+        model_left_key(p->key_mapping, p->n_key_mapping, p->group_by->key_columns[k]);
+    chn_buf_addf(&keys, "%s%s", k > 0 ? ", " : "", wh_quote_name(a, left));
+  }
+  const char *sql = arena_printf(a, "SELECT * FROM (%s) WHERE hash(%s) %% %d = %d", left_sql,
+                                 chn_buf_str(&keys), slices, slice);
+  chn_buf_deinit(&keys);
+  return sql;
+}
+
+static chn_status run_step(void *user, struct days step, struct wh_written *written,
+                           struct chn_err *err)
+{
+  struct work *w = user;
+  const char *left_sql = NULL;
+  int slices = 1;
+  chn_status status = source_left_sql(w->job, w->join->left, step, &left_sql, err);
+  if (status == CHN_OK) {
+    status = slice_count(w, left_sql, &slices, err);
+  }
+  if (status == CHN_OK) {
+    status = output_begin(w->job, &w->output, &w->writer, err);
+  }
+  if (status != CHN_OK) {
+    return status;
+  }
+  if (slices > 1) {
+    job_note(w->job, "the left rows do not fit into memory: working in %d slices", slices);
+  }
+  for (int i = 0; i < slices && status == CHN_OK; i++) {
+    status = compute_slice(w, slice_sql(w, left_sql, i, slices), step, err);
+  }
+  if (status != CHN_OK) {
+    wh_write_abort(w->writer);
+    return status;
+  }
+  const double t = chn_monotonic_ms();
+  status = wh_write_commit(w->writer, written, err);
+  job_time(w->job, "write", t, 0);
+  return status;
+}
+
+// ---- the job ----------------------------------------------------------------------------------
+
+/// First day: start override, the left's start partition, or the first partition it has.
+static chn_status left_range(struct work *w, const char *table, const struct model_query *q,
+                             struct days *out, struct chn_err *err)
+{
+  const struct batch_job *job = w->job;
+  char first[CHN_DS_SIZE] = "";
+  const char *start = q != NULL ? q->start_partition : NULL;
+  if (start == NULL && job->o->start_ds == NULL) {
+    bool partitioned = false;
+    struct day_set have;
+    chn_status status =
+        source_days(w->job, table, source_partition_column(q), &partitioned, &have, err);
+    if (status != CHN_OK) {
+      return status;
+    }
+    if (have.n == 0) {
+      return chn_fail(err, CHN_E_NOT_FOUND,
+                      "left: %s has no partitions; give it data, or pass --start-ds", table);
+    }
+    start = chn_ds_of_day(have.day[0], first);
+  }
+  chn_status status = job_range(job, start, out, err);
+  if (status != CHN_OK || q == NULL || q->end_partition == NULL) {
+    return status;
+  }
+  int32_t last = 0;
+  status = chn_day_of_ds(q->end_partition, &last, err);
+  out->last = last < out->last ? last : out->last;
+  return status;
+}
+
+static chn_status backfill(struct work *w, struct chn_err *err)
+{
+  const struct model_join *j = w->join;
+  if (j->left == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "the join has no left side");
+  }
+  const char *table = model_source_table(w->job->arena, j->left);
+  const struct model_query *q = model_source_query(j->left);
+  if (table == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "the left side names no table");
+  }
+  struct days range;
+  struct days *steps = NULL;
+  size_t n = 0;
+  chn_status status = q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;
+  if (status == CHN_OK) {
+    status = left_range(w, table, q, &range, err);
+  }
+  if (status == CHN_OK && model_has(j->meta_data->set, MODEL_META_DATA_HISTORICAL_BACKFILL) &&
+      !j->meta_data->historical_backfill) {
+    range.first = range.last;
+  }
+  const char *column = source_partition_column(q);
+  const struct output_inputs in = { .tables = &table, .columns = &column, .n = 1 };
+  if (status == CHN_OK) {
+    status = output_steps(w->job, &w->output, range, &in, &steps, &n, err);
+  }
+  return status == CHN_OK ? output_run(w->job, steps, n, run_step, w, err) : status;
+}
+
+chn_status join_backfill(struct batch_job *job, const struct model_join *j, struct chn_err *err)
+{
+  struct work w = { .job = job, .join = j };
+  w.output = (struct output){ .table = model_join_output_table(job->arena, j),
+                              .type = "join",
+                              .meta_data = j->meta_data,
+                              .auto_expand = true };
+  job->report->table = w.output.table;
+  chn_status status = backfill(&w, err);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "join %s", j->meta_data->name);
+}

@@ -1,0 +1,133 @@
+#include "batch/output.h"
+
+#include <string.h>
+
+#include "base/time.h"
+#include "batch/source.h"
+
+chn_status output_begin(struct batch_job *job, const struct output *o, struct wh_writer **w,
+                        struct chn_err *err)
+{
+  static const char *const ds[] = { "ds" };
+  const struct model_meta_data *m = o->meta_data;
+  const int32_t n_own = m != NULL ? m->n_table_properties : 0;
+  struct arena *a = job->arena;
+  const char **names = arena_alloc(a, ((size_t)n_own + 2) * sizeof *names);
+  const char **values = arena_alloc(a, ((size_t)n_own + 2) * sizeof *values);
+  for (int32_t i = 0; i < n_own; i++) {
+    names[i] = m->table_properties[i].key;
+    values[i] = m->table_properties[i].value;
+  }
+  names[n_own] = "chronon_generated";
+  values[n_own] = "true";
+  names[n_own + 1] = "chronon_table_type";
+  values[n_own + 1] = o->type;
+  const struct wh_write_options options = {
+    .partition_columns = o->unpartitioned       ? NULL
+                         : o->partition_columns ? o->partition_columns
+                                                : ds,
+    .n_partition_columns = o->unpartitioned       ? 0
+                           : o->partition_columns ? o->n_partition_columns
+                                                  : 1,
+    .auto_expand = o->auto_expand,
+    .property_names = names,
+    .property_values = values,
+    .n_properties = n_own + 2,
+  };
+  return wh_write_begin(job->wh, o->table, &options, w, err);
+}
+
+static chn_status input_days(struct batch_job *job, const struct output_inputs *in,
+                             struct days_request *r, struct chn_err *err)
+{
+  struct day_set *sets = arena_calloc(job->arena, (size_t)in->n + 1, sizeof *sets);
+  for (int32_t i = 0; i < in->n; i++) {
+    bool partitioned = false;
+    chn_status status =
+        source_days(job, in->tables[i], in->columns[i], &partitioned, &sets[i], err);
+    if (status != CHN_OK) {
+      return status;
+    }
+    if (!partitioned) {
+      return CHN_OK; // it has every day
+    }
+  }
+  r->inputs = sets;
+  r->n_inputs = in->n;
+  return CHN_OK;
+}
+
+chn_status output_steps(struct batch_job *job, const struct output *o, struct days range,
+                        const struct output_inputs *inputs, struct days **steps, size_t *n,
+                        struct chn_err *err)
+{
+  char **ds = NULL;
+  size_t n_ds = 0;
+  chn_status status =
+      wh_partitions(job->wh, o->table, "ds", NULL, 0, job->arena, &ds, &n_ds, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  const struct day_set have = day_set_of(job->arena, ds, n_ds);
+  struct days_request r = {
+    .range = range, .output = &have, .run_first_hole = job->o->run_first_hole
+  };
+  if (!inputs->unchecked) {
+    status = input_days(job, inputs, &r, err);
+  }
+  if (status == CHN_OK) {
+    days_missing(job->arena, &r, job->o->step_days > 0 ? job->o->step_days : 30, steps, n);
+  }
+  return status;
+}
+
+static void report_steps(struct batch_job *job, const struct days *steps, size_t n)
+{
+  struct batch_report *r = job->report;
+  r->steps = arena_calloc(job->arena, n, sizeof *r->steps);
+  r->n_steps = (int32_t)n;
+  for (size_t i = 0; i < n; i++) {
+    chn_ds_of_day(steps[i].first, r->steps[i].start_ds);
+    chn_ds_of_day(steps[i].last, r->steps[i].end_ds);
+  }
+}
+
+chn_status output_run(struct batch_job *job, const struct days *steps, size_t n,
+                      output_step_fn step, void *user, struct chn_err *err)
+{
+  report_steps(job, steps, n);
+  struct batch_report *r = job->report;
+  struct chn_err first = { 0 };
+  int32_t failed = 0;
+  for (size_t i = 0; i < n && !job->o->dry_run; i++) {
+    struct batch_step *s = &r->steps[i];
+    struct wh_written written = { 0 };
+    struct chn_err e = { 0 };
+    job_stage(job, "step %zu of %zu: %s to %s", i + 1, n, s->start_ds, s->end_ds);
+    chn_status status = job_check(job, &e);
+    if (status == CHN_OK) {
+      status = step(user, steps[i], &written, &e);
+    }
+    if (status == CHN_OK) {
+      s->done = true;
+      s->rows = written.rows;
+      r->rows += written.rows;
+      r->partitions += written.partitions;
+      continue;
+    }
+    chn_wrap(&e, "%s to %s", s->start_ds, s->end_ds);
+    first = failed++ == 0 ? e : first;
+    if (status == CHN_E_CANCELLED) {
+      break;
+    }
+  }
+  if (failed == 0) {
+    return CHN_OK;
+  }
+  if (err != NULL) {
+    *err = first;
+  }
+  return n == 1 || first.code == CHN_E_CANCELLED
+             ? first.code
+             : chn_wrap(err, "%d of %zu steps failed, the first", failed, n);
+}

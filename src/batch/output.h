@@ -1,0 +1,36 @@
+/// output.h: what all jobs do with their output table: find what is missing, write, report.
+#pragma once
+#include "batch/job.h"
+
+struct output {
+  const char *table;
+  const char *type; ///< chronon_table_type: "group_by", "join", "staging_query", ...
+  const struct model_meta_data *meta_data;
+  const char *const *partition_columns; ///< NULL: "ds" alone
+  int32_t n_partition_columns;
+  bool unpartitioned; ///< replaced as a whole
+  bool auto_expand;
+};
+
+/// Begins an atomic write with the properties that every table of Chronon carries.
+chn_status output_begin(struct batch_job *job, const struct output *o, struct wh_writer **w,
+                        struct chn_err *err);
+
+/// Tables whose partitions say which days can be computed.
+struct output_inputs {
+  const char **tables; ///< as authored
+  const char **columns;
+  int32_t n;
+  bool unchecked; ///< do not look at the inputs
+};
+
+/// The steps that a job must run; fills the report's steps.
+chn_status output_steps(struct batch_job *job, const struct output *o, struct days range,
+                        const struct output_inputs *inputs, struct days **steps, size_t *n,
+                        struct chn_err *err);
+
+/// Runs `step` over each step, going on after errors. A dry run only plans.
+typedef chn_status (*output_step_fn)(void *user, struct days step, struct wh_written *written,
+                                     struct chn_err *err);
+chn_status output_run(struct batch_job *job, const struct days *steps, size_t n,
+                      output_step_fn step, void *user, struct chn_err *err);

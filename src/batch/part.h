@@ -1,0 +1,27 @@
+/// part.h: one join part, computed for the rows of the left side.
+///
+/// Its columns answer the distinct questions that the rows ask; `index` says which answer belongs
+/// to which row, so that nothing is joined and no key is looked up again. A part without
+/// aggregations may have several rows for a key: it is joined by SQL instead.
+#pragma once
+#include "agg/frame.h"
+#include "batch/left.h"
+
+struct part {
+  const struct model_join_part *def;
+  const char **names; ///< output columns, without the join's prefix
+  int32_t n;
+
+  // With aggregations: columns and the answer of each left row (-1: none).
+  const struct row_col **cols;
+  int32_t *index;
+  struct part_own *own;
+
+  // Without: the right side of a LEFT JOIN, keys and ds included, or NULL.
+  const char *sql;
+};
+
+/// Computes the part for a step. `range` is the step's days of the left partitions.
+chn_status part_compute(struct batch_job *job, const struct left *left, struct days range,
+                        const struct model_join_part *def, struct part *out, struct chn_err *err);
+void part_deinit(struct part *p);

@@ -1,0 +1,421 @@
+// Scan ranges and fill-in columns are those of spec/05 §2: an event source is read from the query
+// range's start minus a day minus the longest window; an entity source is read for the range only;
+// a cumulative one is a single partition. A user's select wins over a fill-in of the same name.
+#include "batch/source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "model/names.h"
+#include "warehouse/sql.h"
+
+static const int64_t UNBOUNDED_LENGTH = 2147483647;
+
+static bool window_is_unbounded(const struct model_window *w)
+{
+  return w->length <= 0 || w->length == UNBOUNDED_LENGTH;
+}
+
+struct source_reach source_reach_of(const struct model_group_by *gb)
+{
+  struct source_reach reach = { .unbounded = gb->aggregations == NULL };
+  for (int32_t i = 0; i < gb->n_aggregations; i++) {
+    const struct model_aggregation *g = &gb->aggregations[i];
+    reach.unbounded |= g->n_windows == 0;
+    for (int32_t w = 0; w < g->n_windows; w++) {
+      const struct model_window *window = &g->windows[w];
+      const int64_t unit = window->time_unit == MODEL_HOURS ? CHN_HOUR_MS : CHN_DAY_MS;
+      const int64_t ms = window->length * unit;
+      reach.unbounded |= window_is_unbounded(window);
+      if (!window_is_unbounded(window) && ms > reach.window_ms) {
+        reach.window_ms = ms;
+      }
+    }
+  }
+  return reach;
+}
+
+const char *source_partition_column(const struct model_query *q)
+{
+  return q != NULL && q->partition_column != NULL ? q->partition_column : "ds";
+}
+
+/// The `/k=v` suffixes of an authored table name.
+static int32_t sub_partitions(struct arena *a, const char *table, const char ***out)
+{
+  int32_t n = 0;
+  for (const char *p = table; (p = strchr(p, '/')) != NULL; p++) {
+    n++;
+  }
+  const char **filters = arena_alloc(a, (size_t)n * sizeof *filters);
+  const char *p = strchr(table, '/');
+  for (int32_t i = 0; i < n; i++) {
+    const char *end = strchr(p + 1, '/');
+    filters[i] = arena_strndup(a, p + 1, end ? (size_t)(end - p - 1) : strlen(p + 1));
+    p = end;
+  }
+  *out = filters;
+  return n;
+}
+
+chn_status source_days(struct batch_job *job, const char *table, const char *column,
+                       bool *partitioned, struct day_set *out, struct chn_err *err)
+{
+  struct arena *a = job->arena;
+  const char *name = model_table_without_subpartitions(a, table);
+  struct wh_table found;
+  chn_status status = wh_table_find(job->wh, name, a, &found, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  *partitioned = row_schema_find(&found.schema, column) >= 0;
+  *out = (struct day_set){ 0 };
+  if (!*partitioned) {
+    return CHN_OK;
+  }
+  const char **filters = NULL;
+  const int32_t n_filters = sub_partitions(a, table, &filters);
+  char **ds = NULL;
+  size_t n = 0;
+  status = wh_partitions(job->wh, name, column, filters, n_filters, a, &ds, &n, err);
+  if (status == CHN_OK) {
+    *out = day_set_of(a, ds, n);
+  }
+  return status;
+}
+
+// ---- one scan ---------------------------------------------------------------------------------
+
+enum { FILL_MAX = 64 };
+
+/// A scan being put together.
+struct scan {
+  struct batch_job *job;
+  const struct model_query *query; ///< may be NULL
+  const char *table;               ///< without sub-partitions
+  bool partitioned;
+  const char *column;   ///< the partition column in the table
+  const char *first_ds; ///< bounds, inclusive; NULL: open
+  const char *last_ds;
+  bool empty; ///< the bounds exclude everything
+  struct model_pair fill[FILL_MAX]; ///< name -> DuckDB SQL, used where no select has the name
+  int32_t n_fill;
+};
+
+static void fill_in(struct scan *s, const char *name, const char *sql)
+{
+  for (int32_t i = 0; i < s->n_fill; i++) {
+    if (strcmp(s->fill[i].key, name) == 0) {
+      return;
+    }
+  }
+  if (s->n_fill < FILL_MAX) {
+    s->fill[s->n_fill++] = (struct model_pair){ name, sql };
+  }
+}
+
+static chn_status rendered(struct arena *a, const char *what, const char *spark, char **out,
+                           struct chn_err *err)
+{
+  chn_status status = sql_render_expr(a, spark, out, err);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s \"%s\"", what, spark);
+}
+
+/// Makes the later of two lower bounds, or the earlier of two upper ones, hold.
+static void bound(const char **have, const char *other, bool lower)
+{
+  if (other == NULL) {
+    return;
+  }
+  const int order = *have == NULL ? 0 : strcmp(other, *have);
+  if (*have == NULL || (lower ? order > 0 : order < 0)) {
+    *have = other;
+  }
+}
+
+static const char *ds_text(struct arena *a, int32_t day)
+{
+  char text[CHN_DS_SIZE];
+  return arena_strdup(a, chn_ds_of_day(day, text));
+}
+
+static chn_status projection(struct scan *s, struct chn_buf *out, struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const struct model_query *q = s->query;
+  if (q == NULL || q->selects == NULL) {
+    chn_buf_adds(out, "*");
+    return CHN_OK;
+  }
+  const char *comma = "";
+  for (int32_t i = 0; i < q->n_selects; i++) {
+    char *sql = NULL;
+    chn_status status = rendered(a, "select", q->selects[i].value, &sql, err);
+    if (status != CHN_OK) {
+      return status;
+    }
+    chn_buf_addf(out, "%s%s AS %s", comma, sql, wh_quote_name(a, q->selects[i].key));
+    comma = ", ";
+  }
+  for (int32_t i = 0; i < s->n_fill; i++) {
+    if (model_pair_find(q->selects, q->n_selects, s->fill[i].key) == NULL) {
+      chn_buf_addf(out, "%s%s AS %s", comma, s->fill[i].value, wh_quote_name(a, s->fill[i].key));
+      comma = ", ";
+    }
+  }
+  return CHN_OK;
+}
+
+static chn_status conditions(struct scan *s, struct chn_buf *out, struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const char *join = " WHERE ";
+  for (int32_t i = 0; s->query != NULL && i < s->query->n_wheres; i++) {
+    char *sql = NULL;
+    chn_status status = rendered(a, "where", s->query->wheres[i], &sql, err);
+    if (status != CHN_OK) {
+      return status;
+    }
+    chn_buf_addf(out, "%s(%s)", join, sql);
+    join = " AND ";
+  }
+  const char *column = wh_quote_name(a, s->column);
+  if (s->empty) {
+    chn_buf_addf(out, "%sFALSE", join);
+  } else if (s->partitioned) {
+    if (s->first_ds != NULL) {
+      chn_buf_addf(out, "%s%s >= %s", join, column, wh_quote_string(a, s->first_ds));
+      join = " AND ";
+    }
+    if (s->last_ds != NULL) {
+      chn_buf_addf(out, "%s%s <= %s", join, column, wh_quote_string(a, s->last_ds));
+    }
+  }
+  return CHN_OK;
+}
+
+/// "ns.table" as two quoted names.
+static const char *quoted_table(struct arena *a, const char *table)
+{
+  const char *dot = strchr(table, '.');
+  if (dot == NULL) {
+    return wh_quote_name(a, table);
+  }
+  return arena_printf(a, "%s.%s", wh_quote_name(a, arena_strndup(a, table, (size_t)(dot - table))),
+                      wh_quote_name(a, dot + 1));
+}
+
+static chn_status scan_sql(struct scan *s, struct chn_buf *out, struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  if (s->partitioned) {
+    fill_in(s, "ds", wh_quote_name(a, s->column));
+  }
+  if (s->first_ds != NULL && s->last_ds != NULL && strcmp(s->first_ds, s->last_ds) > 0) {
+    s->empty = true;
+  }
+  chn_status status = wh_use(s->job->wh, s->table, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  chn_buf_adds(out, "SELECT ");
+  status = projection(s, out, err);
+  if (status == CHN_OK) {
+    chn_buf_addf(out, " FROM %s", quoted_table(a, s->table));
+    status = conditions(s, out, err);
+  }
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s", s->table);
+}
+
+/// Opens a scan on an authored table name.
+static chn_status scan_init(struct scan *s, struct batch_job *job, const char *table,
+                            const struct model_query *query, struct chn_err *err)
+{
+  *s = (struct scan){ .job = job, .query = query, .column = source_partition_column(query) };
+  if (table == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "the source names no table");
+  }
+  s->table = model_table_without_subpartitions(job->arena, table);
+  struct wh_table found;
+  chn_status status = wh_table_find(job->wh, s->table, job->arena, &found, err);
+  s->partitioned = status == CHN_OK && row_schema_find(&found.schema, s->column) >= 0;
+  return status;
+}
+
+// ---- a GroupBy's sources ----------------------------------------------------------------------
+
+/// `ts` of an event source: its time column, the column ts itself, or for snapshots without one
+/// the last millisecond of the partition's day.
+static chn_status fill_event_time(struct scan *s, enum model_accuracy accuracy,
+                                  struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  if (s->query != NULL && s->query->time_column != NULL) {
+    char *sql = NULL;
+    chn_status status = rendered(a, "time_column", s->query->time_column, &sql, err);
+    fill_in(s, "ts", sql);
+    return status;
+  }
+  if (accuracy == MODEL_TEMPORAL) {
+    fill_in(s, "ts", "\"ts\"");
+  } else if (s->partitioned) {
+    fill_in(s, "ts", arena_printf(a, "(epoch_ms(CAST(%s AS TIMESTAMP)) + 86399999)",
+                                  wh_quote_name(a, s->column)));
+  }
+  return CHN_OK;
+}
+
+static chn_status event_bounds(struct scan *s, const struct model_group_by *gb,
+                               const struct model_event_source *e, struct days range,
+                               struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const struct model_query *q = s->query;
+  if (e->is_cumulative) {
+    const char *day = q != NULL ? q->end_partition : NULL;
+    if (day == NULL && s->partitioned) {
+      struct day_set have;
+      chn_status status = source_days(s->job, e->table, s->column, &s->partitioned, &have, err);
+      if (status != CHN_OK) {
+        return status;
+      }
+      s->empty = have.n == 0;
+      day = have.n > 0 ? ds_text(a, have.day[have.n - 1]) : NULL;
+    }
+    s->first_ds = s->last_ds = day;
+    return CHN_OK;
+  }
+  const struct source_reach reach = source_reach_of(gb);
+  if (!reach.unbounded) {
+    s->first_ds = ds_text(a, chn_day_of_ms(chn_ms_of_day(range.first - 1) - reach.window_ms));
+  }
+  s->last_ds = ds_text(a, range.last);
+  bound(&s->first_ds, q != NULL ? q->start_partition : NULL, true);
+  bound(&s->last_ds, q != NULL ? q->end_partition : NULL, false);
+  return CHN_OK;
+}
+
+static chn_status entity_scan(struct scan *s, struct days range, struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const struct model_query *q = s->query;
+  s->first_ds = ds_text(a, range.first);
+  s->last_ds = ds_text(a, range.last);
+  bound(&s->first_ds, q != NULL ? q->start_partition : NULL, true);
+  bound(&s->last_ds, q != NULL ? q->end_partition : NULL, false);
+  if (q == NULL || q->time_column == NULL) {
+    return CHN_OK;
+  }
+  char *sql = NULL;
+  chn_status status = rendered(a, "time_column", q->time_column, &sql, err);
+  fill_in(s, "ts", sql);
+  return status;
+}
+
+static chn_status source_scan(struct batch_job *job, const struct model_group_by *gb,
+                              const struct model_source *src, enum model_accuracy accuracy,
+                              struct days range, struct chn_buf *out, struct chn_err *err)
+{
+  struct scan s;
+  chn_status status =
+      scan_init(&s, job, model_source_table(job->arena, src), model_source_query(src), err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  for (int32_t i = 0; i < gb->n_key_columns; i++) {
+    fill_in(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
+  }
+  if (src->entities != NULL) {
+    status = entity_scan(&s, range, err);
+  } else {
+    const struct model_event_source none = { 0 };
+    status = event_bounds(&s, gb, src->events != NULL ? src->events : &none, range, err);
+    if (status == CHN_OK) {
+      status = fill_event_time(&s, accuracy, err);
+    }
+  }
+  return status == CHN_OK ? scan_sql(&s, out, err) : status;
+}
+
+chn_status source_group_by_sql(struct batch_job *job, const struct model_group_by *gb,
+                               enum model_accuracy accuracy, struct days range, const char **sql,
+                               struct chn_err *err)
+{
+  struct chn_buf text = { 0 };
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < gb->n_sources && status == CHN_OK; i++) {
+    chn_buf_adds(&text, i > 0 ? " UNION ALL BY NAME " : "");
+    status = source_scan(job, gb, &gb->sources[i], accuracy, range, &text, err);
+    if (status != CHN_OK) {
+      chn_wrap(err, "source %d", i + 1);
+    }
+  }
+  *sql = arena_strdup(job->arena, chn_buf_str(&text));
+  chn_buf_deinit(&text);
+  return status;
+}
+
+// ---- a join's left side -----------------------------------------------------------------------
+
+chn_status source_left_sql(struct batch_job *job, const struct model_source *left,
+                           struct days range, const char **sql, struct chn_err *err)
+{
+  struct scan s;
+  chn_status status =
+      scan_init(&s, job, model_source_table(job->arena, left), model_source_query(left), err);
+  if (status != CHN_OK) {
+    return chn_wrap(err, "left");
+  }
+  s.first_ds = ds_text(job->arena, range.first);
+  s.last_ds = ds_text(job->arena, range.last);
+  if (left->entities == NULL) {
+    status = fill_event_time(&s, MODEL_TEMPORAL, err);
+  }
+  struct chn_buf text = { 0 };
+  if (status == CHN_OK) {
+    status = scan_sql(&s, &text, err);
+  }
+  *sql = arena_strdup(job->arena, chn_buf_str(&text));
+  chn_buf_deinit(&text);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "left");
+}
+
+// ---- the plan ---------------------------------------------------------------------------------
+
+static struct agg_def def_of(struct arena *a, const struct model_aggregation *g)
+{
+  struct agg_window *windows = arena_alloc(a, (size_t)g->n_windows * sizeof *windows);
+  for (int32_t i = 0; i < g->n_windows; i++) {
+    windows[i].length = g->windows[i].length;
+    windows[i].hours = g->windows[i].time_unit == MODEL_HOURS;
+  }
+  const char **names = arena_alloc(a, (size_t)g->n_arg_map * sizeof *names);
+  const char **values = arena_alloc(a, (size_t)g->n_arg_map * sizeof *values);
+  for (int32_t i = 0; i < g->n_arg_map; i++) {
+    names[i] = g->arg_map[i].key;
+    values[i] = g->arg_map[i].value;
+  }
+  return (struct agg_def){
+    .input_column = g->input_column,
+    .op = (enum agg_op)g->operation,
+    .arg_names = names,
+    .arg_values = values,
+    .n_args = g->n_arg_map,
+    .windows = windows,
+    .n_windows = g->n_windows,
+    .buckets = (const char *const *)g->buckets,
+    .n_buckets = g->n_buckets,
+    .element_wise = g->element_wise,
+  };
+}
+
+chn_status source_plan(struct arena *a, const struct model_group_by *gb,
+                       const struct row_schema *schema, struct agg_plan **out, struct chn_err *err)
+{
+  struct agg_def *defs = arena_alloc(a, (size_t)gb->n_aggregations * sizeof *defs);
+  for (int32_t i = 0; i < gb->n_aggregations; i++) {
+    defs[i] = def_of(a, &gb->aggregations[i]);
+  }
+  return agg_plan_new(a, schema, defs, gb->n_aggregations, out, err);
+}

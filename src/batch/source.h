@@ -1,0 +1,39 @@
+/// source.h: from a definition's sources to the SQL that reads them.
+#pragma once
+#include "agg/plan.h"
+#include "batch/job.h"
+
+/// How far back the rows of a range reach.
+struct source_reach {
+  bool unbounded;    ///< some part has no window, or there are no aggregations
+  int64_t window_ms; ///< the longest window
+};
+
+struct source_reach source_reach_of(const struct model_group_by *gb);
+
+/// The partition column of a query: its own, or "ds".
+const char *source_partition_column(const struct model_query *q);
+
+/// The days that a source table (as authored, sub-partitions included) has. A table without the
+/// partition column is un-partitioned: *partitioned is false and every day counts as present.
+chn_status source_days(struct batch_job *job, const char *table, const char *column,
+                       bool *partitioned, struct day_set *out, struct chn_err *err);
+
+/// DuckDB SQL of a GroupBy's sources, UNION ALL: its selects, the keys, `ds`, and `ts` where the
+/// definition gives one, over the partitions that a query range needs (spec/05 §2).
+chn_status source_group_by_sql(struct batch_job *job, const struct model_group_by *gb,
+                               enum model_accuracy accuracy, struct days range, const char **sql,
+                               struct chn_err *err);
+
+/// DuckDB SQL of a join's left side for a range of partitions: selects, `ds`, for events `ts`.
+chn_status source_left_sql(struct batch_job *job, const struct model_source *left,
+                           struct days range, const char **sql, struct chn_err *err);
+
+/// Runs the setup statements of a query once.
+chn_status source_setups(struct batch_job *job, const char **setups, int32_t n,
+                         struct chn_err *err);
+
+/// The plan of a GroupBy's aggregations over the schema of its sources' SQL.
+chn_status source_plan(struct arena *a, const struct model_group_by *gb,
+                       const struct row_schema *schema, struct agg_plan **out,
+                       struct chn_err *err);
