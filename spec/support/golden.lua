@@ -57,9 +57,12 @@ function M.run(case, step, warehouse)
   return shell(table.concat(args, ' '))
 end
 
+--- The compiled definition of a step, as a table.
+function M.conf(case, step) return json.decode(assert(read(case.folder .. step.conf))) end
+
 --- "golden_ns.golden_gb_ops_d_v1" of a compiled definition.
 function M.output_table(case, step)
-  local conf = json.decode(assert(read(case.folder .. step.conf)))
+  local conf = M.conf(case, step)
   return conf.metaData.outputNamespace .. '.' .. conf.metaData.name:gsub('[^%w_]', '_')
 end
 
