@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "batch/chain.h"
 #include "batch/derive.h"
 #include "batch/output.h"
 #include "batch/scan.h"
@@ -357,7 +358,7 @@ static chn_status find_sources(struct work *w, struct output_inputs *in, struct 
   for (int32_t i = 0; i < gb->n_sources; i++) {
     const struct model_source *s = &gb->sources[i];
     const struct model_query *q = model_source_query(s);
-    w->entities = s->entities != NULL;
+    w->entities = source_is_entities(s);
     in->unchecked |= s->events != NULL && s->events->is_cumulative;
     in->tables[i] = model_source_table(a, s);
     in->columns[i] = source_partition_column(q);
@@ -392,6 +393,9 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   }
   if (status == CHN_OK) {
     status = find_sources(w, &in, err);
+  }
+  if (status == CHN_OK && !w->job->o->dry_run) {
+    status = chain_prepare(w->job, gb, range.last, err);
   }
   if (status == CHN_OK) {
     status = output_steps(w->job, &w->output, range, &in, &steps, &n, err);

@@ -13,6 +13,7 @@
 #include "batch/part.h"
 #include "batch/source.h"
 #include "model/names.h"
+#include "warehouse/sql.h"
 
 struct work {
   struct batch_job *job;
@@ -211,7 +212,7 @@ static chn_status compute_slice(struct work *w, const char *left_sql, struct day
   const struct model_join *j = w->join;
   struct slice s = { .w = w };
   chn_status status =
-      left_load(w->job, left_sql, j->left->entities == NULL, &s.left, err);
+      left_load(w->job, left_sql, !source_is_entities(j->left), &s.left, err);
   if (status != CHN_OK) {
     return status;
   }
@@ -298,6 +299,46 @@ static const char *slice_sql(struct work *w, const char *left_sql, int slice, in
   return sql;
 }
 
+/// Whether a raw SQL literal of a skew key stands for NULL.
+static bool is_null_literal(const char *value)
+{
+  return strcmp(value, "null") == 0 || strcmp(value, "Null") == 0 || strcmp(value, "NULL") == 0;
+}
+
+/// Leaves out the left rows of skewed keys: per key NOT IN its values, OR-ed over keys (spec/05
+/// §5.1). The values are SQL literals as authored.
+static chn_status without_skew(struct work *w, const char **left_sql, struct chn_err *err)
+{
+  struct arena *a = w->job->arena;
+  const struct model_join *j = w->join;
+  struct chn_buf where = { 0 };
+  for (int32_t i = 0; i < j->n_skew_keys; i++) {
+    const struct model_list_pair *k = &j->skew_keys[i];
+    bool null = false;
+    if (!is_left_key(j, k->key)) {
+      chn_buf_deinit(&where);
+      return chn_fail(err, CHN_E_ARGUMENT, "skew key \"%s\" is not a key of any part", k->key);
+    }
+    chn_buf_addf(&where, "%s(`%s` NOT IN (", i > 0 ? " OR " : "", k->key);
+    for (int32_t v = 0; v < k->n_values; v++) {
+      chn_buf_addf(&where, "%s%s", v > 0 ? ", " : "", k->values[v]);
+      null |= is_null_literal(k->values[v]);
+    }
+    chn_buf_addf(&where, ")%s%s%s)", null ? " AND `" : "", null ? k->key : "",
+                 null ? "` IS NOT NULL" : "");
+  }
+  char *sql = NULL;
+  chn_status status = CHN_OK;
+  if (j->n_skew_keys > 0) {
+    status = sql_render_expr(a, chn_buf_str(&where), &sql, err);
+  }
+  if (sql != NULL) {
+    *left_sql = arena_printf(a, "SELECT * FROM (%s) WHERE %s", *left_sql, sql);
+  }
+  chn_buf_deinit(&where);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "skew_keys");
+}
+
 static chn_status run_step(void *user, struct days step, struct wh_written *written,
                            struct chn_err *err)
 {
@@ -305,6 +346,9 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
   const char *left_sql = NULL;
   int slices = 1;
   chn_status status = source_left_sql(w->job, w->join->left, step, &left_sql, err);
+  if (status == CHN_OK) {
+    status = without_skew(w, &left_sql, err);
+  }
   if (status == CHN_OK) {
     status = slice_count(w, left_sql, &slices, err);
   }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "batch/chain.h"
 #include "batch/derive.h"
 #include "batch/queries.h"
 #include "batch/scan.h"
@@ -68,7 +69,7 @@ static chn_status check_sources(const struct model_group_by *gb, bool *entities,
                                 struct chn_err *err)
 {
   for (int32_t i = 0; i < gb->n_sources; i++) {
-    const bool is_entities = gb->sources[i].entities != NULL;
+    const bool is_entities = source_is_entities(&gb->sources[i]);
     if (i > 0 && is_entities != *entities) {
       return chn_fail(err, CHN_E_ARGUMENT, "sources mix events and entities");
     }
@@ -127,6 +128,7 @@ static chn_status prepare(struct work *w, struct days range, struct chn_err *err
   if (w->scan_range.last < w->scan_range.first) {
     w->scan_range = range; // no row asks anything: any range gives the schema
   }
+  status = chain_prepare(w->job, w->gb, w->scan_range.last, err);
   for (int32_t i = 0; i < w->gb->n_sources && status == CHN_OK; i++) {
     const struct model_query *q = model_source_query(&w->gb->sources[i]);
     status = q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;

@@ -36,6 +36,15 @@ struct source_reach source_reach_of(const struct model_group_by *gb)
   return reach;
 }
 
+bool source_is_entities(const struct model_source *s)
+{
+  while (s->join_source != NULL && s->join_source->join != NULL &&
+         s->join_source->join->left != NULL) {
+    s = s->join_source->join->left;
+  }
+  return s->entities != NULL;
+}
+
 const char *source_partition_column(const struct model_query *q)
 {
   return q != NULL && q->partition_column != NULL ? q->partition_column : "ds";
@@ -326,7 +335,7 @@ static chn_status source_scan(struct batch_job *job, const struct model_group_by
   for (int32_t i = 0; i < gb->n_key_columns; i++) {
     fill_in(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
   }
-  if (src->entities != NULL) {
+  if (source_is_entities(src)) {
     status = entity_scan(&s, range, err);
   } else {
     const struct model_event_source none = { 0 };
@@ -369,7 +378,7 @@ chn_status source_left_sql(struct batch_job *job, const struct model_source *lef
   }
   s.first_ds = ds_text(job->arena, range.first);
   s.last_ds = ds_text(job->arena, range.last);
-  if (left->entities == NULL) {
+  if (!source_is_entities(left)) {
     status = fill_event_time(&s, MODEL_TEMPORAL, err);
   }
   struct chn_buf text = { 0 };

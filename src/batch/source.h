@@ -3,6 +3,9 @@
 #include "agg/plan.h"
 #include "batch/job.h"
 
+/// Whether a source is a snapshot of entities; a join as a source is what its left side is.
+bool source_is_entities(const struct model_source *s);
+
 /// How far back the rows of a range reach.
 struct source_reach {
   bool unbounded;    ///< some part has no window, or there are no aggregations

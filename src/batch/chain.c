@@ -1,0 +1,33 @@
+#include "batch/chain.h"
+
+#include "base/time.h"
+#include "batch/join.h"
+
+static chn_status compute(struct batch_job *job, const struct model_join *parent, int32_t last,
+                          struct chn_err *err)
+{
+  char end[CHN_DS_SIZE];
+  struct batch_options o = *job->o;
+  o.start_ds = NULL; // the override is the outer job's
+  o.end_ds = chn_ds_of_day(last, end);
+  struct batch_report report = { 0 };
+  struct batch_job inner;
+  job_init(&inner, &o, &report);
+  job_stage(job, "source join %s to %s", parent->meta_data->name, end);
+  chn_status status = join_backfill(&inner, parent, err);
+  batch_report_deinit(&report);
+  return status;
+}
+
+chn_status chain_prepare(struct batch_job *job, const struct model_group_by *gb, int32_t last,
+                         struct chn_err *err)
+{
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < gb->n_sources && status == CHN_OK; i++) {
+    const struct model_join_source *s = gb->sources[i].join_source;
+    if (s != NULL && s->join != NULL) {
+      status = compute(job, s->join, last, err);
+    }
+  }
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "source");
+}

@@ -1,0 +1,8 @@
+/// chain.h: joins that are sources of GroupBys.
+#pragma once
+#include "batch/job.h"
+
+/// Backfills every join that a GroupBy has as a source, through `last`, so that its output table
+/// can be read. Chains may be deep: those joins' own parts are prepared the same way.
+chn_status chain_prepare(struct batch_job *job, const struct model_group_by *gb, int32_t last,
+                         struct chn_err *err);
