@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "batch/derive.h"
+#include "batch/assembly.h"
 #include "batch/output.h"
 #include "batch/part.h"
 #include "batch/source.h"
@@ -25,183 +25,33 @@ struct work {
 /// Everything that a slice of left rows becomes.
 struct slice {
   struct work *w;
+  struct days step;
   struct left left;
   struct part *parts;
-  struct wh_extra *extras;
-  int32_t n_extras;
-  const char **values; ///< names of the feature columns, in order
-  int32_t n_values;
-  struct row_col snapshot_ds;
 };
-
-// ---- the SELECT -------------------------------------------------------------------------------
-
-static bool is_left_key(const struct model_join *j, const char *column)
-{
-  for (int32_t i = 0; i < j->n_join_parts; i++) {
-    const struct model_join_part *p = &j->join_parts[i];
-    for (int32_t k = 0; k < p->group_by->n_key_columns; k++) {
-      const char *left =
-          model_left_key(p->key_mapping, p->n_key_mapping, p->group_by->key_columns[k]);
-      if (strcmp(left, column) == 0) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-/// A left column, or where a derivation has its name COALESCE(left, derivation).
-static void add_left(const struct slice *s, struct chn_buf *sql, const char *column,
-                     const struct derived *derived, int32_t n)
-{
-  struct arena *a = s->w->job->arena;
-  const char *name = wh_quote_name(a, column);
-  for (int32_t i = 0; i < n && s->w->join->n_derivations > 0; i++) {
-    if (strcmp(derived[i].name, column) == 0) {
-      chn_buf_addf(sql, "COALESCE(l.%s, %s) AS %s, ", name, derived[i].sql, name);
-      return;
-    }
-  }
-  chn_buf_addf(sql, "l.%s, ", name);
-}
-
-/// Keys, then ts, then the other left columns, each in the declared order.
-static void add_left_columns(const struct slice *s, struct chn_buf *sql,
-                             const struct derived *derived, int32_t n)
-{
-  const struct row_schema *schema = wh_rows_schema(s->left.rows);
-  for (int round = 0; round < 3; round++) {
-    for (int32_t i = 0; i < schema->n_fields; i++) {
-      const char *name = schema->fields[i].name;
-      const bool key = is_left_key(s->w->join, name);
-      const bool ts = !key && strcmp(name, "ts") == 0;
-      const int own_round = key ? 0 : ts ? 1 : 2;
-      if (own_round == round && strcmp(name, "ds") != 0) {
-        add_left(s, sql, name, derived, n);
-      }
-    }
-  }
-}
-
-/// FROM the frame, and a LEFT JOIN for every part that has none of its columns in it.
-static void add_from(const struct slice *s, struct chn_buf *sql)
-{
-  struct arena *a = s->w->job->arena;
-  chn_buf_adds(sql, " FROM wh_frame('join') AS l");
-  for (int32_t i = 0; i < s->w->join->n_join_parts; i++) {
-    const struct part *p = &s->parts[i];
-    if (p->sql == NULL) {
-      continue;
-    }
-    chn_buf_addf(sql, " LEFT JOIN (%s) AS p%d ON l.\"__snapshot_ds\" = p%d.ds", p->sql, i, i);
-    for (int32_t k = 0; k < p->def->group_by->n_key_columns; k++) {
-      const char *left = model_left_key(p->def->key_mapping, p->def->n_key_mapping,
-                                        p->def->group_by->key_columns[k]);
-      chn_buf_addf(sql, " AND l.%s = p%d.__key_%d", wh_quote_name(a, left), i, k);
-    }
-  }
-}
-
-/// The base columns under their final names: the left's and every part's.
-static void add_base(const struct slice *s, struct chn_buf *sql)
-{
-  struct arena *a = s->w->job->arena;
-  chn_buf_adds(sql, "SELECT l.* EXCLUDE (\"__snapshot_ds\")");
-  for (int32_t i = 0; i < s->w->join->n_join_parts; i++) {
-    const struct part *p = &s->parts[i];
-    for (int32_t j = 0; j < p->n && p->sql != NULL; j++) {
-      chn_buf_addf(sql, ", p%d.%s AS %s", i, wh_quote_name(a, p->names[j]),
-                   wh_quote_name(a, model_part_column(a, p->def, p->names[j])));
-    }
-  }
-  add_from(s, sql);
-}
-
-static bool is_left_column(const struct slice *s, const char *name)
-{
-  return row_schema_find(wh_rows_schema(s->left.rows), name) >= 0;
-}
-
-static chn_status final_select(const struct slice *s, struct chn_buf *sql, struct chn_err *err)
-{
-  struct arena *a = s->w->job->arena;
-  const struct model_join *j = s->w->join;
-  struct derived *derived = NULL;
-  int32_t n = 0;
-  chn_status status = derive_columns(a, j->derivations, j->n_derivations, s->values, s->n_values,
-                                     &derived, &n, err);
-  if (status != CHN_OK) {
-    return status;
-  }
-  chn_buf_adds(sql, "SELECT ");
-  add_left_columns(s, sql, derived, n);
-  for (int32_t i = 0; i < n; i++) {
-    if (!is_left_column(s, derived[i].name)) {
-      chn_buf_addf(sql, "%s AS %s, ", derived[i].sql, wh_quote_name(a, derived[i].name));
-    }
-  }
-  chn_buf_adds(sql, "l.ds FROM (");
-  add_base(s, sql);
-  chn_buf_adds(sql, ") AS l");
-  return CHN_OK;
-}
-
-// ---- a slice ----------------------------------------------------------------------------------
-
-static chn_status name_values(struct slice *s, struct chn_err *err)
-{
-  struct arena *a = s->w->job->arena;
-  const int32_t n_parts = s->w->join->n_join_parts;
-  int32_t total = 0;
-  for (int32_t i = 0; i < n_parts; i++) {
-    total += s->parts[i].n;
-  }
-  s->values = arena_alloc(a, (size_t)total * sizeof *s->values);
-  s->extras = arena_alloc(a, ((size_t)total + 1) * sizeof *s->extras);
-  for (int32_t i = 0; i < n_parts; i++) {
-    const struct part *p = &s->parts[i];
-    for (int32_t c = 0; c < p->n; c++) {
-      const char *name = model_part_column(a, p->def, p->names[c]);
-      for (int32_t v = 0; v < s->n_values; v++) {
-        if (strcmp(s->values[v], name) == 0) {
-          return chn_fail(err, CHN_E_ARGUMENT,
-                          "two parts give the column \"%s\"; set a prefix on one of them", name);
-        }
-      }
-      s->values[s->n_values++] = name;
-      if (p->sql == NULL) {
-        s->extras[s->n_extras++] = (struct wh_extra){ name, p->cols[c], p->index };
-      }
-    }
-  }
-  s->snapshot_ds = (struct row_col){ .type = row_scalar(ROW_STRING),
-                                     .data = s->left.snapshot_ds,
-                                     .count = s->left.n };
-  s->extras[s->n_extras++] = (struct wh_extra){ "__snapshot_ds", &s->snapshot_ds, NULL };
-  return CHN_OK;
-}
 
 static chn_status write_slice(struct slice *s, struct chn_err *err)
 {
   struct work *w = s->w;
   const double t = chn_monotonic_ms();
-  chn_status status = name_values(s, err);
-  if (status == CHN_OK) {
-    status =
-        wh_frame_add(w->job->wh, "join", s->left.rows, s->left.n, s->extras, s->n_extras, err);
-  }
-  if (status != CHN_OK) {
-    return status;
-  }
   struct chn_buf sql = { 0 };
-  status = final_select(s, &sql, err);
+  struct assembly all = {
+    .job = w->job, .join = w->join, .left = &s->left, .parts = s->parts, .step = s->step
+  };
+  chn_status status = assembly_init(&all, err);
+  if (status == CHN_OK) {
+    status = assembly_select(&all, &sql, err);
+  }
+  if (status == CHN_OK) {
+    status = wh_frame_add(w->job->wh, "join", s->left.rows, s->left.n, all.extras, all.n_extras,
+                          err);
+  }
   if (status == CHN_OK) {
     job_stage(w->job, "writing %zu rows", s->left.n);
     status = wh_write_select(w->writer, chn_buf_str(&sql), err);
+    wh_frame_remove(w->job->wh, "join");
   }
   chn_buf_deinit(&sql);
-  wh_frame_remove(w->job->wh, "join");
   job_time(w->job, "write", t, s->left.n);
   return status;
 }
@@ -210,7 +60,7 @@ static chn_status compute_slice(struct work *w, const char *left_sql, struct day
                                 struct chn_err *err)
 {
   const struct model_join *j = w->join;
-  struct slice s = { .w = w };
+  struct slice s = { .w = w, .step = step };
   chn_status status =
       left_load(w->job, left_sql, !source_is_entities(j->left), &s.left, err);
   if (status != CHN_OK) {
@@ -315,7 +165,7 @@ static chn_status without_skew(struct work *w, const char **left_sql, struct chn
   for (int32_t i = 0; i < j->n_skew_keys; i++) {
     const struct model_list_pair *k = &j->skew_keys[i];
     bool null = false;
-    if (!is_left_key(j, k->key)) {
+    if (!assembly_is_left_key(j, k->key)) {
       chn_buf_deinit(&where);
       return chn_fail(err, CHN_E_ARGUMENT, "skew key \"%s\" is not a key of any part", k->key);
     }

@@ -390,6 +390,25 @@ chn_status source_left_sql(struct batch_job *job, const struct model_source *lef
   return status == CHN_OK ? CHN_OK : chn_wrap(err, "left");
 }
 
+chn_status source_table_sql(struct batch_job *job, const char *table,
+                            const struct model_query *query, struct days range, const char **sql,
+                            struct chn_err *err)
+{
+  struct scan s;
+  struct chn_buf text = { 0 };
+  chn_status status = scan_init(&s, job, table, query, err);
+  if (status == CHN_OK) {
+    s.first_ds = ds_text(job->arena, range.first);
+    s.last_ds = ds_text(job->arena, range.last);
+    bound(&s.first_ds, query != NULL ? query->start_partition : NULL, true);
+    bound(&s.last_ds, query != NULL ? query->end_partition : NULL, false);
+    status = scan_sql(&s, &text, err);
+  }
+  *sql = arena_strdup(job->arena, chn_buf_str(&text));
+  chn_buf_deinit(&text);
+  return status;
+}
+
 // ---- the plan ---------------------------------------------------------------------------------
 
 static struct agg_def def_of(struct arena *a, const struct model_aggregation *g)

@@ -32,6 +32,11 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
 chn_status source_left_sql(struct batch_job *job, const struct model_source *left,
                            struct days range, const char **sql, struct chn_err *err);
 
+/// DuckDB SQL of a plain table read with a query: selects and `ds` over a range of partitions.
+chn_status source_table_sql(struct batch_job *job, const char *table,
+                            const struct model_query *query, struct days range, const char **sql,
+                            struct chn_err *err);
+
 /// Runs the setup statements of a query once.
 chn_status source_setups(struct batch_job *job, const char **setups, int32_t n,
                          struct chn_err *err);
