@@ -50,7 +50,7 @@ static chn_status check_columns(const struct bootstrap_table *t,
     const char *name = t->schema.fields[i].name;
     if (!contains(t->keys, t->n_keys, name) && !contains(fields, n_fields, name) &&
         row_schema_find(left, name) < 0) {
-      const char *near = chn_nearest(name, fields, n_fields);
+      const char *near = chn_near(name, fields, (size_t)n_fields);
       return chn_fail(err, CHN_E_ARGUMENT, "\"%s\" is no column of the join%s%s%s", name,
                       near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
     }
