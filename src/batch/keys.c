@@ -39,12 +39,19 @@ static void encode_strings(const struct key_set *k, const struct row_col *c, siz
   }
 }
 
-static void encode_value(struct chn_buf *out, const struct row_col *c, size_t row)
+/// Appends one column of a tuple; `null` says that it has no value.
+static void encode_value(struct chn_buf *out, const struct row_col *c, size_t row, bool null)
 {
   if (c->type->kind == ROW_STRING || c->type->kind == ROW_BINARY) {
-    const struct row_str *s = (const struct row_str *)c->data + row;
+    const struct row_str empty = { 0 };
+    const struct row_str *s = null ? &empty : (const struct row_str *)c->data + row;
+    chn_buf_addc(out, 1);
     chn_buf_add(out, &s->len, sizeof s->len);
     chn_buf_add(out, row_str_bytes(s), s->len);
+    return;
+  }
+  chn_buf_addc(out, null ? 0 : 1);
+  if (null) {
     return;
   }
   const size_t width = row_kind_width(c->type->kind);
@@ -68,10 +75,7 @@ void key_set_encode(struct key_set *k, const struct row_col *cols, size_t n, enu
     for (int32_t c = 0; c < k->n; c++) {
       const bool null = row_is_null(&cols[c], i);
       n_null += null;
-      chn_buf_addc(&k->scratch, null ? 0 : 1);
-      if (!null) {
-        encode_value(&k->scratch, &cols[c], i);
-      }
+      encode_value(&k->scratch, &cols[c], i, null);
     }
     const bool dropped = nulls == KEY_NULL_NEVER ? n_null > 0 : n_null == k->n;
     out[i] = dropped ? -1 : lookup(k, mode, k->scratch.data, k->scratch.len);

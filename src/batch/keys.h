@@ -3,7 +3,8 @@
 /// A tuple of key columns is encoded as bytes and interned once; the engine then sees int32 ids.
 /// Encoding: for a single LONG or STRING key the value itself; otherwise for each column one byte
 /// (1 for a value, 0 for NULL), then the value: fixed-width values as they lie in memory, strings
-/// as length (4 bytes) and bytes.
+/// as length (4 bytes) and bytes. In a tuple of several columns a NULL string is the empty string:
+/// upstream groups rows by a hash into which neither puts a byte (golden case gb_multikey).
 #pragma once
 #include "base/dict.h"
 #include "row/col.h"

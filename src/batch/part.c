@@ -250,9 +250,10 @@ static chn_status scan_answers(struct work *w, struct chn_err *err)
     .plan = w->plan,
     .key_columns = columns,
     .n_key_columns = w->keys.n,
+    .n_required_keys = w->gb->n_key_columns,
     .keys = &w->keys,
     .mode = KEY_FIND,
-    .nulls = KEY_NULL_NEVER,
+    .nulls = KEY_NULL_ALL,
     // A day more than the longest window covers the alignment of its tail to a hop.
     .from = w->entities || reach.unbounded || q->n == 0 ? INT64_MIN
                                                         : first - reach.window_ms - CHN_DAY_MS,

@@ -409,6 +409,30 @@ chn_status source_table_sql(struct batch_job *job, const char *table,
   return status;
 }
 
+chn_status source_setups(struct batch_job *job, const char **setups, int32_t n,
+                         struct chn_err *err)
+{
+  for (int32_t i = 0; i < n; i++) {
+    char *sql = NULL;
+    char **tables = NULL;
+    size_t n_tables = 0;
+    chn_status status = sql_query_tables(job->arena, setups[i], &tables, &n_tables, err);
+    for (size_t t = 0; t < n_tables && status == CHN_OK; t++) {
+      status = strchr(tables[t], '.') != NULL ? wh_use(job->wh, tables[t], err) : CHN_OK;
+    }
+    if (status == CHN_OK) {
+      status = sql_render_setup(job->arena, setups[i], &sql, err);
+    }
+    if (status == CHN_OK) {
+      status = wh_exec(job->wh, sql, err);
+    }
+    if (status != CHN_OK) {
+      return chn_wrap(err, "setup %d", i + 1);
+    }
+  }
+  return CHN_OK;
+}
+
 // ---- the plan ---------------------------------------------------------------------------------
 
 static struct agg_def def_of(struct arena *a, const struct model_aggregation *g)
