@@ -12,10 +12,10 @@ struct assembly_value {
   int32_t part;    ///< join part it belongs to, -1: an external source
 };
 
-bool assembly_is_left_key(const struct model_join *j, const char *column)
+bool assembly_is_left_key(const struct part_list *parts, const char *column)
 {
-  for (int32_t i = 0; i < j->n_join_parts; i++) {
-    const struct model_join_part *p = &j->join_parts[i];
+  for (int32_t i = 0; i < parts->n; i++) {
+    const struct model_join_part *p = parts->defs[i];
     for (int32_t k = 0; k < p->group_by->n_key_columns; k++) {
       const char *left =
           model_left_key(p->key_mapping, p->n_key_mapping, p->group_by->key_columns[k]);
@@ -53,7 +53,7 @@ static chn_status add_part(struct assembly *s, int32_t i, struct chn_err *err)
   struct arena *a = s->job->arena;
   const struct part *p = &s->parts[i];
   for (int32_t c = 0; c < p->n; c++) {
-    const char *name = model_part_column(a, p->def, p->names[c]);
+    const char *name = arena_printf(a, "%s_%s", p->prefix, p->names[c]);
     const char *sql = p->sql == NULL
                           ? arena_printf(a, "l.%s", wh_quote_name(a, name))
                           : arena_printf(a, "p%d.%s", i, wh_quote_name(a, p->names[c]));
@@ -104,7 +104,8 @@ static chn_status add_external(struct assembly *s, const struct model_external_p
                                struct chn_err *err)
 {
   struct arena *a = s->job->arena;
-  const struct model_data_type *schema = p->source->value_schema;
+  const struct model_data_type *schema =
+      p->source->offline_group_by == NULL ? p->source->value_schema : NULL;
   for (int32_t i = 0; schema != NULL && i < schema->n_params; i++) {
     const struct model_data_field *f = &schema->params[i];
     struct chn_buf type = { 0 };
@@ -127,7 +128,7 @@ chn_status assembly_init(struct assembly *s, struct chn_err *err)
   struct arena *a = s->job->arena;
   const struct model_join *j = s->join;
   size_t total = 1;
-  for (int32_t i = 0; i < j->n_join_parts; i++) {
+  for (int32_t i = 0; i < s->n_parts; i++) {
     total += (size_t)s->parts[i].n;
   }
   for (int32_t i = 0; i < j->n_online_external_parts; i++) {
@@ -138,7 +139,7 @@ chn_status assembly_init(struct assembly *s, struct chn_err *err)
   s->names = arena_alloc(a, total * sizeof *s->names);
   s->extras = arena_alloc(a, total * sizeof *s->extras);
   chn_status status = CHN_OK;
-  for (int32_t i = 0; i < j->n_join_parts && status == CHN_OK; i++) {
+  for (int32_t i = 0; i < s->n_parts && status == CHN_OK; i++) {
     status = add_part(s, i, err);
   }
   for (int32_t i = 0; i < j->n_online_external_parts && status == CHN_OK; i++) {
@@ -194,7 +195,7 @@ static void add_base_value(const struct assembly *s, const struct bootstrap *b, 
 static void add_joined_parts(const struct assembly *s, struct chn_buf *sql)
 {
   struct arena *a = s->job->arena;
-  for (int32_t i = 0; i < s->join->n_join_parts; i++) {
+  for (int32_t i = 0; i < s->n_parts; i++) {
     const struct part *p = &s->parts[i];
     if (p->sql == NULL) {
       continue;
@@ -258,10 +259,12 @@ static void add_left_columns(const struct assembly *s, struct chn_buf *sql,
                              const struct derived *derived, int32_t n)
 {
   const struct row_schema *schema = wh_rows_schema(s->left->rows);
+  struct part_list parts;
+  part_list_of(s->job->arena, s->join, &parts);
   for (int round = 0; round < 3; round++) {
     for (int32_t i = 0; i < schema->n_fields; i++) {
       const char *name = schema->fields[i].name;
-      const bool key = assembly_is_left_key(s->join, name);
+      const bool key = assembly_is_left_key(&parts, name);
       const int own_round = key ? 0 : strcmp(name, "ts") == 0 ? 1 : 2;
       if (own_round == round && strcmp(name, "ds") != 0) {
         add_left(s, sql, name, derived, n);

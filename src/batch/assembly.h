@@ -10,7 +10,8 @@ struct assembly {
   struct batch_job *job;
   const struct model_join *join;
   const struct left *left;
-  const struct part *parts; ///< as many as the join has
+  const struct part *parts; ///< of part_list_of
+  int32_t n_parts;
   struct days step;
 
   // set by assembly_init, in the job's arena
@@ -23,7 +24,7 @@ struct assembly {
 };
 
 /// Whether a left column is the key of any part.
-bool assembly_is_left_key(const struct model_join *j, const char *column);
+bool assembly_is_left_key(const struct part_list *parts, const char *column);
 
 /// Names all value columns; two parts with the same column are refused.
 chn_status assembly_init(struct assembly *s, struct chn_err *err);

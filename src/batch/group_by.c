@@ -316,7 +316,15 @@ static chn_status plain_step(struct work *w, const char *sql, struct chn_err *er
 {
   int32_t n_base = 0;
   const char **base = model_group_by_columns(w->job->arena, w->gb, &n_base);
-  const char *from = arena_printf(w->job->arena, "(%s)", sql);
+  // A row whose keys are all NULL belongs to nobody.
+  struct arena *a = w->job->arena;
+  struct chn_buf keys = { 0 };
+  for (int32_t i = 0; i < w->gb->n_key_columns; i++) {
+    chn_buf_addf(&keys, "%s%s", i > 0 ? ", " : "", wh_quote_name(a, w->gb->key_columns[i]));
+  }
+  const char *from =
+      arena_printf(a, "(%s) WHERE COALESCE(%s) IS NOT NULL", sql, chn_buf_str(&keys));
+  chn_buf_deinit(&keys);
   chn_status status = output_select(w, base, n_base, from, err);
   return status == CHN_OK ? wh_write_select(w->writer, w->select, err) : status;
 }

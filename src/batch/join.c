@@ -18,6 +18,7 @@
 struct work {
   struct batch_job *job;
   const struct model_join *join;
+  struct part_list parts;
   struct output output;
   struct wh_writer *writer;
 };
@@ -36,7 +37,7 @@ static chn_status write_slice(struct slice *s, struct chn_err *err)
   const double t = chn_monotonic_ms();
   struct chn_buf sql = { 0 };
   struct assembly all = {
-    .job = w->job, .join = w->join, .left = &s->left, .parts = s->parts, .step = s->step
+    .job = w->job, .join = w->join, .left = &s->left, .parts = s->parts, .n_parts = w->parts.n, .step = s->step
   };
   chn_status status = assembly_init(&all, err);
   if (status == CHN_OK) {
@@ -66,12 +67,12 @@ static chn_status compute_slice(struct work *w, const char *left_sql, struct day
   if (status != CHN_OK) {
     return status;
   }
-  s.parts = chn_calloc((size_t)j->n_join_parts, sizeof *s.parts);
+  s.parts = chn_calloc((size_t)w->parts.n, sizeof *s.parts);
   int32_t done = 0;
-  for (int32_t i = 0; i < j->n_join_parts && status == CHN_OK && s.left.n > 0; i++) {
-    job_stage(w->job, "part %d of %d: %s", i + 1, j->n_join_parts,
-              j->join_parts[i].group_by->meta_data->name);
-    status = part_compute(w->job, &s.left, step, &j->join_parts[i], &s.parts[i], err);
+  for (int32_t i = 0; i < w->parts.n && status == CHN_OK && s.left.n > 0; i++) {
+    job_stage(w->job, "part %d of %d: %s", i + 1, w->parts.n, w->parts.prefixes[i]);
+    status = part_compute(w->job, &s.left, step, w->parts.defs[i], w->parts.prefixes[i],
+                          &s.parts[i], err);
     done += status == CHN_OK;
   }
   if (status == CHN_OK && s.left.n > 0) {
@@ -116,8 +117,8 @@ static chn_status slice_count(struct work *w, const char *left_sql, int *out, st
     return status;
   }
   uint64_t width = (uint64_t)schema.n_fields * 24 + 64;
-  for (int32_t i = 0; i < w->join->n_join_parts; i++) {
-    const struct model_group_by *gb = w->join->join_parts[i].group_by;
+  for (int32_t i = 0; i < w->parts.n; i++) {
+    const struct model_group_by *gb = w->parts.defs[i]->group_by;
     for (int32_t g = 0; g < gb->n_aggregations; g++) {
       const int32_t windows = gb->aggregations[g].n_windows;
       const bool many = gb->aggregations[g].operation >= MODEL_OP_APPROX_PERCENTILE;
@@ -133,10 +134,10 @@ static chn_status slice_count(struct work *w, const char *left_sql, int *out, st
 static const char *slice_sql(struct work *w, const char *left_sql, int slice, int slices)
 {
   struct arena *a = w->job->arena;
-  if (slices == 1 || w->join->n_join_parts == 0) {
+  if (slices == 1 || w->parts.n == 0) {
     return left_sql;
   }
-  const struct model_join_part *p = &w->join->join_parts[0];
+  const struct model_join_part *p = w->parts.defs[0];
   struct chn_buf keys = { 0 };
   for (int32_t k = 0; k < p->group_by->n_key_columns; k++) {
     const char *left =
@@ -165,7 +166,7 @@ static chn_status without_skew(struct work *w, const char **left_sql, struct chn
   for (int32_t i = 0; i < j->n_skew_keys; i++) {
     const struct model_list_pair *k = &j->skew_keys[i];
     bool null = false;
-    if (!assembly_is_left_key(j, k->key)) {
+    if (!assembly_is_left_key(&w->parts, k->key)) {
       chn_buf_deinit(&where);
       return chn_fail(err, CHN_E_ARGUMENT, "skew key \"%s\" is not a key of any part", k->key);
     }
@@ -290,6 +291,7 @@ static chn_status backfill(struct work *w, struct chn_err *err)
 chn_status join_backfill(struct batch_job *job, const struct model_join *j, struct chn_err *err)
 {
   struct work w = { .job = job, .join = j };
+  part_list_of(job->arena, j, &w.parts);
   w.output = (struct output){ .table = model_join_output_table(job->arena, j),
                               .type = "join",
                               .meta_data = j->meta_data,

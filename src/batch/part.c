@@ -128,7 +128,9 @@ static chn_status prepare(struct work *w, struct days range, struct chn_err *err
   if (w->scan_range.last < w->scan_range.first) {
     w->scan_range = range; // no row asks anything: any range gives the schema
   }
-  status = chain_prepare(w->job, w->gb, w->scan_range.last, err);
+  // Upstream computes a source join to the day before for temporal parts: rows of the last day of
+  // the range do not see that day's rows of the source (golden case join_chained).
+  status = chain_prepare(w->job, w->gb, w->scan_range.last - is_temporal(w), err);
   for (int32_t i = 0; i < w->gb->n_sources && status == CHN_OK; i++) {
     const struct model_query *q = model_source_query(&w->gb->sources[i]);
     status = q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;
@@ -253,7 +255,7 @@ static chn_status scan_answers(struct work *w, struct chn_err *err)
     .n_required_keys = w->gb->n_key_columns,
     .keys = &w->keys,
     .mode = KEY_FIND,
-    .nulls = KEY_NULL_ALL,
+    .nulls = KEY_NULL_NEVER,
     // A day more than the longest window covers the alignment of its tail to a hop.
     .from = w->entities || reach.unbounded || q->n == 0 ? INT64_MIN
                                                         : first - reach.window_ms - CHN_DAY_MS,
@@ -477,11 +479,12 @@ static chn_status aggregate_part(struct work *w, struct part *p, const struct ro
 }
 
 chn_status part_compute(struct batch_job *job, const struct left *left, struct days range,
-                        const struct model_join_part *def, struct part *out, struct chn_err *err)
+                        const struct model_join_part *def, const char *prefix, struct part *out,
+                        struct chn_err *err)
 {
   struct work w = { .job = job, .left = left, .gb = def->group_by };
   const struct row_type **types = NULL;
-  *out = (struct part){ .def = def };
+  *out = (struct part){ .def = def, .prefix = prefix };
   chn_status status = prepare(&w, range, err);
   if (status == CHN_OK) {
     status = match_keys(&w, def, &types, err);
@@ -495,7 +498,30 @@ chn_status part_compute(struct batch_job *job, const struct left *left, struct d
   free(w.answer);
   if (status != CHN_OK) {
     part_deinit(out);
-    chn_wrap(err, "part %s", model_part_full_prefix(job->arena, def));
+    chn_wrap(err, "part %s", prefix);
   }
   return status;
+}
+
+void part_list_of(struct arena *a, const struct model_join *j, struct part_list *out)
+{
+  const size_t most = (size_t)j->n_join_parts + (size_t)j->n_online_external_parts;
+  *out = (struct part_list){ .defs = arena_alloc(a, most * sizeof *out->defs),
+                             .prefixes = arena_alloc(a, most * sizeof *out->prefixes) };
+  for (int32_t i = 0; i < j->n_join_parts; i++) {
+    out->defs[out->n] = &j->join_parts[i];
+    out->prefixes[out->n++] = model_part_full_prefix(a, &j->join_parts[i]);
+  }
+  for (int32_t i = 0; i < j->n_online_external_parts; i++) {
+    const struct model_external_part *e = &j->online_external_parts[i];
+    if (e->source->offline_group_by == NULL) {
+      continue;
+    }
+    struct model_join_part *def = arena_calloc(a, 1, sizeof *def);
+    def->group_by = e->source->offline_group_by;
+    def->key_mapping = e->key_mapping;
+    def->n_key_mapping = e->n_key_mapping;
+    out->defs[out->n] = def;
+    out->prefixes[out->n++] = model_external_prefix(a, e);
+  }
 }

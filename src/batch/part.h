@@ -9,6 +9,7 @@
 
 struct part {
   const struct model_join_part *def;
+  const char *prefix; ///< of the columns in the join: `<prefix>_<name>`
   const char **names; ///< output columns, without the join's prefix
   int32_t n;
 
@@ -21,7 +22,18 @@ struct part {
   const char *sql;
 };
 
+/// The parts that a backfill computes: those of the join, then its external sources that have an
+/// offlineGroupBy. prefixes[i] is `[<prefix>_]<GroupBy>` or `ext_[<prefix>_]<source>`.
+struct part_list {
+  const struct model_join_part **defs;
+  const char **prefixes;
+  int32_t n;
+};
+
+void part_list_of(struct arena *a, const struct model_join *j, struct part_list *out);
+
 /// Computes the part for a step. `range` is the step's days of the left partitions.
 chn_status part_compute(struct batch_job *job, const struct left *left, struct days range,
-                        const struct model_join_part *def, struct part *out, struct chn_err *err);
+                        const struct model_join_part *def, const char *prefix, struct part *out,
+                        struct chn_err *err);
 void part_deinit(struct part *p);

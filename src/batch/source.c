@@ -416,14 +416,14 @@ chn_status source_setups(struct batch_job *job, const char **setups, int32_t n,
     char *sql = NULL;
     char **tables = NULL;
     size_t n_tables = 0;
-    chn_status status = sql_query_tables(job->arena, setups[i], &tables, &n_tables, err);
+    chn_status status = sql_setup_tables(job->arena, setups[i], &tables, &n_tables, err);
     for (size_t t = 0; t < n_tables && status == CHN_OK; t++) {
       status = strchr(tables[t], '.') != NULL ? wh_use(job->wh, tables[t], err) : CHN_OK;
     }
     if (status == CHN_OK) {
       status = sql_render_setup(job->arena, setups[i], &sql, err);
     }
-    if (status == CHN_OK) {
+    if (status == CHN_OK && sql[0] != '\0') {
       status = wh_exec(job->wh, sql, err);
     }
     if (status != CHN_OK) {

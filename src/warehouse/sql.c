@@ -72,15 +72,17 @@ static chn_status parse_view(struct sql_parser *p, const char **name, struct sql
   return need_end(p);
 }
 
-chn_status sql_render_setup(struct arena *a, const char *spark, char **out, struct chn_err *err)
+// *q stays NULL for Spark's configuration and jars, which mean nothing here.
+static chn_status parse_setup(struct arena *a, const char *spark, const char **name,
+                              struct sql_query **q, struct chn_err *err)
 {
   struct sql_parser p;
   if (sql_parser_init(&p, a, spark, err) != CHN_OK) {
     return CHN_E_ARGUMENT;
   }
   const uint32_t pos = sql_peek(&p, 0)->pos;
+  *q = NULL;
   if (sql_take_word(&p, "set") || sql_take_word(&p, "add")) {
-    *out = arena_strdup(a, ""); // Spark's configuration and jars mean nothing here
     return CHN_OK;
   }
   bool create = sql_take_word(&p, "create");
@@ -98,10 +100,19 @@ chn_status sql_render_setup(struct arena *a, const char *spark, char **out, stru
     return sql_error_at(err, spark, pos,
                         "a setup must be CREATE [OR REPLACE] TEMPORARY VIEW ... AS SELECT ...");
   }
+  return parse_view(&p, name, q);
+}
+
+chn_status sql_render_setup(struct arena *a, const char *spark, char **out, struct chn_err *err)
+{
   const char *name = NULL;
   struct sql_query *q = NULL;
-  if (parse_view(&p, &name, &q) != CHN_OK) {
+  if (parse_setup(a, spark, &name, &q, err) != CHN_OK) {
     return CHN_E_ARGUMENT;
+  }
+  if (q == NULL) {
+    *out = arena_strdup(a, "");
+    return CHN_OK;
   }
   struct sql_writer w = { .a = a, .text = spark, .err = err };
   const char *text = NULL;
@@ -152,6 +163,21 @@ chn_status sql_query_tables(struct arena *a, const char *spark, char ***out, siz
     return CHN_E_ARGUMENT;
   }
   const chn_status st = sql_walk_tables(q, add_table, &names);
+  *out = names.items;
+  *n = (size_t)names.n;
+  return st;
+}
+
+chn_status sql_setup_tables(struct arena *a, const char *spark, char ***out, size_t *n,
+                            struct chn_err *err)
+{
+  const char *name = NULL;
+  struct sql_query *q = NULL;
+  struct names names = { .a = a };
+  chn_status st = parse_setup(a, spark, &name, &q, err);
+  if (st == CHN_OK && q != NULL) {
+    st = sql_walk_tables(q, add_table, &names);
+  }
   *out = names.items;
   *n = (size_t)names.n;
   return st;

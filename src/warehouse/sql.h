@@ -31,6 +31,10 @@ bool sql_expr_is_name(struct arena *a, const char *spark, char **name);
 /// give ""; functions of Java classes and everything else are refused.
 chn_status sql_render_setup(struct arena *a, const char *spark, char **out, struct chn_err *err);
 
+/// The tables that a setup statement reads.
+chn_status sql_setup_tables(struct arena *a, const char *spark, char ***out, size_t *n,
+                            struct chn_err *err);
+
 /// SQL that installs the macros that rendered SQL calls. sql_install (sql_install.h) runs it and
 /// registers the functions.
 const char *sql_prelude(void);
