@@ -320,10 +320,10 @@ static chn_status plain_step(struct work *w, const char *sql, struct chn_err *er
   struct arena *a = w->job->arena;
   struct chn_buf keys = { 0 };
   for (int32_t i = 0; i < w->gb->n_key_columns; i++) {
-    chn_buf_addf(&keys, "%s%s", i > 0 ? ", " : "", wh_quote_name(a, w->gb->key_columns[i]));
+    chn_buf_addf(&keys, "%s%s IS NOT NULL", i > 0 ? " OR " : "",
+                 wh_quote_name(a, w->gb->key_columns[i]));
   }
-  const char *from =
-      arena_printf(a, "(%s) WHERE COALESCE(%s) IS NOT NULL", sql, chn_buf_str(&keys));
+  const char *from = arena_printf(a, "(%s) WHERE %s", sql, chn_buf_str(&keys));
   chn_buf_deinit(&keys);
   chn_status status = output_select(w, base, n_base, from, err);
   return status == CHN_OK ? wh_write_select(w->writer, w->select, err) : status;
