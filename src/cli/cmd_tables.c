@@ -1,0 +1,205 @@
+#include <string.h>
+
+#include "base/time.h"
+#include "cli/context.h"
+
+static bool has_ds(const struct wh_table *t)
+{
+  return row_schema_find(&t->schema, "ds") >= 0;
+}
+
+static const char *kind_of(const struct wh_table *t)
+{
+  return t->managed ? "managed" : "source";
+}
+
+static chn_status partitions_of(struct cli_context *ctx, struct wh *wh, const struct wh_table *t,
+                                char ***days, size_t *n, struct chn_err *err)
+{
+  *n = 0;
+  return has_ds(t) ? wh_partitions(wh, t->name, "ds", NULL, 0, &ctx->arena, days, n, err) : CHN_OK;
+}
+
+static chn_status list_tables(struct cli_context *ctx, struct wh *wh, struct chn_err *err)
+{
+  static const struct cli_column columns[] = {
+    { "table", false },    { "kind", false },    { "columns", true }, { "partitions", true },
+    { "first_ds", false }, { "last_ds", false }, { "path", false },
+  };
+  struct wh_table *tables;
+  size_t n;
+  if (wh_table_list(wh, &ctx->arena, &tables, &n, err) != CHN_OK) {
+    return err->code;
+  }
+  struct cli_grid grid;
+  cli_grid_init(&grid, columns, sizeof columns / sizeof *columns);
+  for (size_t i = 0; i < n; i++) {
+    char **days;
+    size_t n_days;
+    if (partitions_of(ctx, wh, &tables[i], &days, &n_days, err) != CHN_OK) {
+      cli_grid_deinit(&grid);
+      return err->code;
+    }
+    cli_grid_add(&grid, tables[i].name);
+    cli_grid_add(&grid, kind_of(&tables[i]));
+    cli_grid_addf(&grid, "%d", tables[i].schema.n_fields);
+    cli_grid_addf(&grid, "%zu", n_days);
+    cli_grid_add(&grid, n_days ? days[0] : NULL);
+    cli_grid_add(&grid, n_days ? days[n_days - 1] : NULL);
+    cli_grid_add(&grid, tables[i].path);
+  }
+  struct chn_buf out = { 0 };
+  cli_grid_print(&grid, &ctx->style, &out);
+  cli_print(&out);
+  chn_buf_deinit(&out);
+  cli_grid_deinit(&grid);
+  if (n == 0) {
+    cli_note(ctx, "no tables: neither in %s nor by --table or teams.json", cli_warehouse_root(ctx));
+  }
+  return CHN_OK;
+}
+
+// Days between the first and the last one that have no partition.
+static size_t count_holes(char **days, size_t n, int32_t *first_hole)
+{
+  size_t holes = 0;
+  int32_t previous = 0, day;
+  for (size_t i = 0; i < n; i++) {
+    if (chn_day_of_ds(days[i], &day, NULL) != CHN_OK) {
+      return 0;
+    }
+    if (i && day > previous + 1) {
+      *first_hole = holes ? *first_hole : previous + 1;
+      holes += (size_t)(day - previous - 1);
+    }
+    previous = day;
+  }
+  return holes;
+}
+
+static void add_schema(struct cli_grid *grid, const struct row_schema *schema)
+{
+  struct chn_buf type = { 0 };
+  for (int32_t i = 0; i < schema->n_fields; i++) {
+    chn_buf_clear(&type);
+    row_type_print(&type, schema->fields[i].type);
+    cli_grid_add(grid, schema->fields[i].name);
+    cli_grid_add(grid, chn_buf_str(&type));
+  }
+  chn_buf_deinit(&type);
+}
+
+static void write_text(struct codec_json_writer *w, const char *key, const char *text)
+{
+  codec_json_key(w, key);
+  codec_json_string(w, text, strlen(text));
+}
+
+static void table_json(const struct wh_table *t, char **days, size_t n, struct chn_buf *out)
+{
+  struct codec_json_writer w;
+  struct chn_buf type = { 0 };
+  codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
+  codec_json_begin(&w, '{');
+  write_text(&w, "table", t->name);
+  write_text(&w, "kind", kind_of(t));
+  write_text(&w, "path", t->path);
+  codec_json_key(&w, "columns");
+  codec_json_begin(&w, '[');
+  for (int32_t i = 0; i < t->schema.n_fields; i++) {
+    chn_buf_clear(&type);
+    row_type_print(&type, t->schema.fields[i].type);
+    codec_json_begin(&w, '{');
+    write_text(&w, "name", t->schema.fields[i].name);
+    write_text(&w, "type", chn_buf_str(&type));
+    codec_json_end(&w, '}');
+  }
+  codec_json_end(&w, ']');
+  codec_json_key(&w, "partitions");
+  codec_json_begin(&w, '[');
+  for (size_t i = 0; i < n; i++) {
+    codec_json_string(&w, days[i], strlen(days[i]));
+  }
+  codec_json_end(&w, ']');
+  codec_json_end(&w, '}');
+  chn_buf_addc(out, '\n');
+  chn_buf_deinit(&type);
+}
+
+static void table_text(const struct wh_table *t, char **days, size_t n, struct chn_buf *out)
+{
+  int32_t first_hole = 0;
+  char ds[CHN_DS_SIZE];
+  chn_buf_addf(out, "%s: %s, %s\n", t->name, kind_of(t), t->path);
+  if (has_ds(t) && n == 0) {
+    chn_buf_adds(out, "no partitions\n");
+  } else if (has_ds(t)) {
+    const size_t holes = count_holes(days, n, &first_hole);
+    chn_buf_addf(out, "%zu partition%s, %s to %s", n, n == 1 ? "" : "s", days[0], days[n - 1]);
+    if (holes) {
+      chn_buf_addf(out, ", %zu missing between (the first: %s)", holes,
+                   chn_ds_of_day(first_hole, ds));
+    }
+    chn_buf_addc(out, '\n');
+  }
+  chn_buf_addc(out, '\n');
+}
+
+static chn_status show_table(struct cli_context *ctx, struct wh *wh, const char *name,
+                             struct chn_err *err)
+{
+  static const struct cli_column columns[] = { { "column", false }, { "type", false } };
+  struct wh_table t;
+  char **days;
+  size_t n;
+  if (wh_table_find(wh, name, &ctx->arena, &t, err) != CHN_OK ||
+      partitions_of(ctx, wh, &t, &days, &n, err) != CHN_OK) {
+    return err->code;
+  }
+  struct chn_buf out = { 0 };
+  if (ctx->style.format == CLI_JSON) {
+    table_json(&t, days, n, &out);
+  } else {
+    struct cli_grid grid;
+    cli_grid_init(&grid, columns, 2);
+    add_schema(&grid, &t.schema);
+    if (ctx->style.format == CLI_TABLE) {
+      table_text(&t, days, n, &out);
+    }
+    cli_grid_print(&grid, &ctx->style, &out);
+    cli_grid_deinit(&grid);
+  }
+  cli_print(&out);
+  chn_buf_deinit(&out);
+  return CHN_OK;
+}
+
+static int run_tables(struct cli_context *ctx)
+{
+  struct chn_err err = { 0 };
+  struct wh *wh;
+  if (cli_repo_find(ctx, false, &err) != CHN_OK) {
+    return cli_fail(ctx, &err, false);
+  }
+  if (cli_warehouse_open(ctx, &wh, &err) != CHN_OK) {
+    return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
+  }
+  const chn_status status = ctx->args.n_positional
+                                ? show_table(ctx, wh, ctx->args.positional[0], &err)
+                                : list_tables(ctx, wh, &err);
+  cli_warehouse_close(wh);
+  return status == CHN_OK ? CLI_DONE : cli_fail(ctx, &err, false);
+}
+
+const struct cli_command cli_cmd_tables = {
+  .name = "tables",
+  .args = "[NS.NAME]",
+  .max_args = 1,
+  .summary = "the tables, or one of them: columns and partitions",
+  .examples = "chronon tables\n"
+              "chronon tables raw.flights\n"
+              "chronon tables raw.flights -o json",
+  .uses_repo = true,
+  .uses_warehouse = true,
+  .run = run_tables,
+};
