@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "warehouse/sql_install.h"
+
 // ---- errors -----------------------------------------------------------------------------------
 
 static chn_status class_of(duckdb_error_type type, const char *message)
@@ -236,8 +238,7 @@ static chn_status connect(struct wh *wh, const struct wh_options *o, struct chn_
                       duckdb_connect(wh->db, &wh->side) != DuckDBSuccess)) {
     s = chn_fail(err, CHN_E_INTERNAL, "the SQL engine gives no connection");
   }
-  static const char *const session = "SET GLOBAL TimeZone = 'UTC'";
-  return s == CHN_OK ? wh_do(wh->con, session, err) : s;
+  return s == CHN_OK ? sql_install(wh->con, err) : s;
 }
 
 static int32_t engine_threads(struct wh *wh)
