@@ -39,7 +39,7 @@ end
 function M.check(f, ...)
   local err = ffi.new('struct chn_err')
   local args = { ... }
-  args[#args + 1] = err
+  args[select('#', ...) + 1] = err -- #args would stop at a nil
   local status = f(unpack(args, 1, select('#', ...) + 1))
   if status ~= 0 then error(ffi.string(err.msg), 2) end
 end

@@ -205,7 +205,7 @@ function Wh:begin(name, o)
   return w[0]
 end
 
-function Wh:commit(w)
+function M.commit(w)
   local written = ffi.new('struct wh_written')
   cdef.check(C.wh_write_commit, w, written)
   return tonumber(written.rows), written.partitions
@@ -221,7 +221,7 @@ function Wh:write(name, selects, o)
       error(err, 0)
     end
   end
-  return self:commit(w)
+  return M.commit(w)
 end
 
 return M
