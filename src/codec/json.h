@@ -87,6 +87,9 @@ void codec_json_real(struct codec_json_writer *w, double value);
 void codec_json_bool(struct codec_json_writer *w, bool value);
 void codec_json_null(struct codec_json_writer *w);
 
+/// A value out of a document, with all that is in it; numbers as authored.
+void codec_json_value(struct codec_json_writer *w, const struct codec_json *v);
+
 /// Appends a whole document; numbers are written as authored.
 void codec_json_write(const struct codec_json *v, enum codec_json_style style, struct chn_buf *out);
 

@@ -196,7 +196,7 @@ void codec_json_null(struct codec_json_writer *w)
 }
 
 // Depth is bounded by the reader that made the document.
-static void write_value(struct codec_json_writer *w, const struct codec_json *v)
+void codec_json_value(struct codec_json_writer *w, const struct codec_json *v)
 {
   switch (v->kind) {
   case CODEC_JSON_NULL: codec_json_null(w); break;
@@ -212,7 +212,7 @@ static void write_value(struct codec_json_writer *w, const struct codec_json *v)
       if (object) {
         codec_json_key(w, v->members[i].key);
       }
-      write_value(w, &v->members[i].value);
+      codec_json_value(w, &v->members[i].value);
     }
     codec_json_end(w, object ? '}' : ']');
     break;
@@ -224,5 +224,5 @@ void codec_json_write(const struct codec_json *v, enum codec_json_style style, s
 {
   struct codec_json_writer w;
   codec_json_writer_init(&w, out, style);
-  write_value(&w, v);
+  codec_json_value(&w, v);
 }

@@ -18,10 +18,10 @@ struct compile_options {
   bool all;                ///< every file under those three folders; inputs may then be empty
   const char *output_root; ///< relative to the repo; NULL: "production"
   bool force_overwrite;    ///< change online definitions, and recompile what depends on a change
-  bool keep_env;           ///< modeToEnvMap of compiled files stays (upstream asks; default: replaced)
-  bool disable_logging;    ///< a join that stops giving sample_percent stops logging (upstream asks;
-                           ///< default: the compiled samplePercent stays)
-  bool dry_run;            ///< everything but writing
+  bool keep_env;        ///< modeToEnvMap of compiled files stays (upstream asks; default: replaced)
+  bool disable_logging; ///< a join that stops giving sample_percent stops logging (upstream asks;
+                        ///< default: the compiled samplePercent stays)
+  bool dry_run;         ///< everything but writing
 };
 
 enum compile_outcome {
@@ -57,10 +57,10 @@ struct compile_report {
   int32_t n_written, n_unchanged, n_skipped, n_failed; ///< of the items
 };
 
-/// Compiles. CHN_OK says that the run reached its end: the caller looks at n_failed, which must make
-/// the exit status non-zero. Other codes stop the run before anything is written: no teams.json, an
-/// input that does not exist, a compiled file that is no JSON. *report must be zero; it is filled
-/// as far as the run came, and must be deinitialised in either case.
+/// Compiles. CHN_OK says that the run reached its end: the caller looks at n_failed, which must
+/// make the exit status non-zero. Other codes stop the run before anything is written: no
+/// teams.json, an input that does not exist, a compiled file that is no JSON. *report must be zero;
+/// it is filled as far as the run came, and must be deinitialised in either case.
 chn_status compile_run(const struct compile_options *opts, struct compile_report *report,
                        struct chn_err *err);
 
