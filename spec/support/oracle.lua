@@ -7,8 +7,9 @@
 ---   oracle.same(part, x, y)                  equality of two answers, doubles to 1e-9 relative
 ---
 --- `part` is a struct agg_part, data[j + 1][i] the value of input column j in row i as
---- spec/support/cols.lua writes values (FLOAT: rounded to float already), ts[i] its instant as a Lua number (nil where the plan needs
---- none), rows a list of row numbers in order of arrival. Answers are values of part.output.
+--- spec/support/cols.lua writes values (FLOAT: rounded to float already), ts[i] its instant as a
+--- Lua number (nil where the plan needs none), rows a list of row numbers in order of arrival.
+--- Answers are values of part.output.
 ---
 --- The order of arrival matters only where instants are equal:
 ---   FIRST, LAST      the row that arrived first wins (as upstream)

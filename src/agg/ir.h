@@ -15,7 +15,8 @@ void agg_ir_free(struct agg_ir *ir);
 void agg_ir_clear(struct agg_ir *ir);
 
 /// Feeds row `row` of the plan's input columns to every part, whatever its window.
-/// Fails with CHN_E_ARGUMENT on element-wise lists of different lengths or null elements.
+/// Fails with CHN_E_ARGUMENT on element-wise lists of different lengths or null elements; the part
+/// that fails is unchanged, parts before it have the row.
 chn_status agg_ir_update(struct agg_ir *ir, const struct row_col *inputs, size_t row, int64_t ts,
                          struct chn_err *err);
 
@@ -35,7 +36,8 @@ chn_status agg_ir_merge_part(struct agg_ir *into, int32_t part, const struct agg
 /// Appends each part's final value to outs[part], a builder of parts[part].output.
 void agg_ir_finish(const struct agg_ir *ir, struct row_builder *const *outs);
 
-/// Appends the stored form of a part to a builder of parts[part].ir, and reads it back.
+/// Appends the stored form of a part to a builder of parts[part].ir, and reads it back, from any
+/// origin: CHN_E_CORRUPT when it means nothing; the part is then empty.
 void agg_ir_store(const struct agg_ir *ir, int32_t part, struct row_builder *out);
 chn_status agg_ir_load(struct agg_ir *ir, int32_t part, const struct row_col *stored, size_t row,
                        struct chn_err *err);

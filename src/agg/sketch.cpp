@@ -118,32 +118,22 @@ struct cpc_layout {
   size_t data_at;         ///< offset of the window, or of the table without one
 };
 
-const char *read_cpc_layout(const uint8_t *p, size_t len, int lg_k, cpc_layout *l)
+/// Words of the preamble, by the parts that the flags announce.
+size_t cpc_preamble_words(const cpc_layout &l)
 {
-  if (len < 8 || len < size_t{ 4 } * p[0] || p[1] != 1 || p[2] != 16) {
-    return "not the bytes of one";
+  if (!l.table && !l.window) {
+    return 2;
   }
-  if (p[3] != lg_k) {
-    return "of another k (lgK) than the aggregation's";
-  }
-  l->hip = p[5] & CPC_HAS_HIP;
-  l->table = p[5] & CPC_HAS_TABLE;
-  l->window = p[5] & CPC_HAS_WINDOW;
-  const bool both = l->table && l->window;
-  size_t words = 2;
-  if (l->table || l->window) {
-    words += 1 + (both ? 1 : 0) + (l->hip ? 4 : 0) + (l->table ? 1 : 0) + (l->window ? 1 : 0);
-  }
-  if (p[0] != words) {
-    return "its preamble has the wrong length";
-  }
-  if (words == 2) {
-    return len == 8 ? nullptr : "longer than its preamble says";
-  }
+  return size_t{ 3 } + (l.table && l.window) + (l.hip ? 4 : 0) + l.table + l.window;
+}
+
+/// The fields behind the first 8 bytes; there is a table or a window.
+void read_cpc_fields(const uint8_t *p, cpc_layout *l)
+{
   size_t at = 8;
   l->coupons = u32_at(p + at);
   at += 4;
-  if (both) {
+  if (l->table && l->window) {
     l->entries = u32_at(p + at);
     at += 4 + (l->hip ? 16 : 0);
   } else {
@@ -156,6 +146,26 @@ const char *read_cpc_layout(const uint8_t *p, size_t len, int lg_k, cpc_layout *
   if (l->window) {
     l->window_words_at = at;
     l->window_words = u32_at(p + at);
+  }
+}
+
+const char *read_cpc_layout(const uint8_t *p, size_t len, int lg_k, cpc_layout *l)
+{
+  if (len < 8 || len < size_t{ 4 } * p[0] || p[1] != 1 || p[2] != 16) {
+    return "not the bytes of one";
+  }
+  if (p[3] != lg_k) {
+    return "of another k (lgK) than the aggregation's";
+  }
+  l->hip = p[5] & CPC_HAS_HIP;
+  l->table = p[5] & CPC_HAS_TABLE;
+  l->window = p[5] & CPC_HAS_WINDOW;
+  const size_t words = cpc_preamble_words(*l);
+  if (p[0] != words) {
+    return "its preamble has the wrong length";
+  }
+  if (words > 2) {
+    read_cpc_fields(p, l);
   }
   l->data_at = 4 * words;
   const uint64_t size = 4 * (uint64_t{ words } + l->table_words + l->window_words);
