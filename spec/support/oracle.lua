@@ -65,6 +65,9 @@ local function less_of(t)
   return function(x, y) return x < y end
 end
 
+ffi.cdef('int snprintf(char *, size_t, const char *, ...);')
+local digits_of = ffi.new('char[64]')
+
 --- Java's Double.toString: the shortest digits that read back, in its two layouts.
 local function java_double(x)
   if x ~= x then return 'NaN' end
@@ -73,7 +76,9 @@ local function java_double(x)
   if x == 0 then return 1 / x < 0 and '-0.0' or '0.0' end
   local text
   for precision = 0, 16 do
-    text = ('%.' .. precision .. 'e'):format(x)
+    -- C's rounding, half to even as Java's; LuaJIT's own string.format rounds half up.
+    C.snprintf(digits_of, 64, '%.*e', ffi.cast('int', precision), ffi.cast('double', x))
+    text = ffi.string(digits_of)
     if tonumber(text) == x then break end
   end
   local sign, head, tail, exponent = text:match('^(-?)(%d)%.?(%d*)e([+-]%d+)$')
