@@ -10,7 +10,7 @@ return {
     start_partition = "2013-01-01",
     query = [[
       SELECT
-        concat_ws('-', local_day, carrier, CAST(flight AS STRING), origin) AS flight_id,
+        concat(local_day, '-', carrier, flight, '-', origin) AS flight_id,
         carrier,
         flight,
         tailnum,
