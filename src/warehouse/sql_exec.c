@@ -8,7 +8,8 @@ static duckdb_scalar_function make(const struct sp_overload *row)
 {
   duckdb_scalar_function f = duckdb_create_scalar_function();
   duckdb_scalar_function_set_name(f, row->name);
-  for (int i = 0; row->args[i] != DUCKDB_TYPE_INVALID; i++) {
+  const int max = (int)(sizeof row->args / sizeof *row->args);
+  for (int i = 0; i < max && row->args[i] != DUCKDB_TYPE_INVALID; i++) {
     duckdb_logical_type t = duckdb_create_logical_type(row->args[i]);
     if (row->repeats) {
       duckdb_scalar_function_set_varargs(f, t);

@@ -1,0 +1,76 @@
+#include "cli/conf.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/near.h"
+#include "model/json.h"
+
+static bool ends_with(const char *s, const char *suffix)
+{
+  const size_t n = strlen(s), m = strlen(suffix);
+  return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
+// A name without its place under production/ is most likely a definition in Lua.
+static bool is_definition(const char *name)
+{
+  return ends_with(name, ".lua") || strncmp(name, "group_bys/", 10) == 0 ||
+         strncmp(name, "joins/", 6) == 0 || strncmp(name, "staging_queries/", 16) == 0;
+}
+
+static const char *nearest_file(struct arena *a, const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  const char *folder = slash ? arena_strndup(a, path, (size_t)(slash - path)) : ".";
+  const char *names[256];
+  size_t n = 0;
+  DIR *dir = opendir(folder);
+  for (struct dirent *e; dir && n < 256 && (e = readdir(dir));) {
+    if (e->d_name[0] != '.') {
+      names[n++] = arena_strdup(a, e->d_name);
+    }
+  }
+  if (dir) {
+    closedir(dir);
+  }
+  return chn_near(slash ? slash + 1 : path, names, n);
+}
+
+static chn_status not_there(struct cli_context *ctx, const char *name, const char *path,
+                            struct chn_err *err)
+{
+  if (is_definition(name)) {
+    return chn_fail(
+        err, CHN_E_ARGUMENT,
+        "--conf %s is a definition, and compiled ones run: `chronon compile --conf %s`, then "
+        "--conf production/<kind>/<team>/<file>.<variable>",
+        name, name);
+  }
+  const char *near = nearest_file(&ctx->arena, path);
+  if (near) {
+    const char *slash = strrchr(name, '/');
+    return chn_fail(err, CHN_E_NOT_FOUND, "--conf %s: not in %s (did you mean %.*s%s?)", name,
+                    ctx->repo.root, slash ? (int)(slash - name + 1) : 0, name, near);
+  }
+  return chn_fail(
+      err, CHN_E_NOT_FOUND,
+      "--conf %s: not in %s; `chronon compile --all` writes production/, and then it is "
+      "production/<kind>/<team>/<file>.<variable>",
+      name, ctx->repo.root);
+}
+
+chn_status cli_conf_read(struct cli_context *ctx, const char *name, struct model_conf *out,
+                         struct chn_err *err)
+{
+  const char *in_repo = arena_printf(&ctx->arena, "%s/%s", ctx->repo.root, name);
+  const char *path = name[0] == '/' ? name : in_repo;
+  if (access(path, F_OK) != 0 && access(name, F_OK) == 0) {
+    path = name;
+  }
+  if (access(path, F_OK) != 0 || is_definition(name)) {
+    return not_there(ctx, name, path, err);
+  }
+  return model_read_file(&ctx->arena, path, out, err);
+}

@@ -1,0 +1,213 @@
+#include "cli/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "obs/meter.h"
+
+static void json_text(struct codec_json_writer *w, const char *key, const char *text)
+{
+  codec_json_key(w, key);
+  if (text) {
+    codec_json_string(w, text, strlen(text));
+  } else {
+    codec_json_null(w);
+  }
+}
+
+static void json_int(struct codec_json_writer *w, const char *key, uint64_t value)
+{
+  codec_json_key(w, key);
+  codec_json_int(w, (int64_t)value);
+}
+
+static void json_seconds(struct codec_json_writer *w, double seconds)
+{
+  codec_json_key(w, "seconds");
+  codec_json_real(w, (double)(int64_t)(seconds * 1000 + 0.5) / 1000);
+}
+
+static void json_steps(struct codec_json_writer *w, const struct batch_report *r)
+{
+  codec_json_key(w, "steps");
+  codec_json_begin(w, '[');
+  for (int32_t i = 0; i < r->n_steps; i++) {
+    codec_json_begin(w, '{');
+    json_text(w, "start_ds", r->steps[i].start_ds);
+    json_text(w, "end_ds", r->steps[i].end_ds);
+    codec_json_key(w, "done");
+    codec_json_bool(w, r->steps[i].done);
+    json_int(w, "rows", r->steps[i].rows);
+    codec_json_end(w, '}');
+  }
+  codec_json_end(w, ']');
+}
+
+static void json_stages(struct codec_json_writer *w, const struct batch_report *r)
+{
+  codec_json_key(w, "stages");
+  codec_json_begin(w, '[');
+  for (int32_t i = 0; i < r->n_timings; i++) {
+    codec_json_begin(w, '{');
+    json_text(w, "stage", r->timings[i].stage);
+    json_seconds(w, r->timings[i].seconds);
+    json_int(w, "rows", r->timings[i].rows);
+    codec_json_end(w, '}');
+  }
+  codec_json_end(w, ']');
+}
+
+static void print_json(const struct batch_report *r, const struct model_conf *conf, double seconds,
+                       struct chn_buf *out)
+{
+  struct codec_json_writer w;
+  codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
+  codec_json_begin(&w, '{');
+  json_text(&w, "table", r->table);
+  if (conf) {
+    json_text(&w, "conf", conf->name);
+    json_int(&w, "rows", r->rows);
+    json_int(&w, "partitions", (uint64_t)r->partitions);
+    json_seconds(&w, seconds);
+    json_int(&w, "peak_memory_bytes", r->peak_rss);
+    json_stages(&w, r);
+  }
+  json_steps(&w, r);
+  codec_json_end(&w, '}');
+  chn_buf_addc(out, '\n');
+}
+
+static void print_stages(const struct cli_context *ctx, const struct batch_report *r,
+                         struct chn_buf *out)
+{
+  static const struct cli_column columns[] = { { "stage", false },
+                                               { "seconds", true },
+                                               { "rows", true } };
+  struct cli_grid grid;
+  cli_grid_init(&grid, columns, 3);
+  for (int32_t i = 0; i < r->n_timings; i++) {
+    cli_grid_add(&grid, r->timings[i].stage);
+    cli_grid_addf(&grid, "%.3f", r->timings[i].seconds);
+    cli_grid_addf(&grid, "%" PRIu64, r->timings[i].rows);
+  }
+  cli_grid_print(&grid, &ctx->style, out);
+  cli_grid_deinit(&grid);
+}
+
+static void print_summary(const struct cli_context *ctx, const struct batch_report *r,
+                          double seconds, struct chn_buf *out)
+{
+  if (r->n_steps == 0) {
+    chn_buf_addf(out, "%s: nothing to do, every day is there\n", r->table);
+    return;
+  }
+  chn_buf_addf(out, "%s: %" PRIu64 " rows in %d partition%s (%s to %s), ", r->table, r->rows,
+               r->partitions, r->partitions == 1 ? "" : "s", r->steps[0].start_ds,
+               r->steps[r->n_steps - 1].end_ds);
+  obs_print_seconds(out, seconds);
+  chn_buf_adds(out, ", peak memory ");
+  obs_print_bytes(out, (double)r->peak_rss);
+  chn_buf_adds(out, "\n\n");
+  print_stages(ctx, r, out);
+}
+
+void cli_report_backfill(const struct cli_context *ctx, const struct model_conf *conf,
+                         const struct batch_report *report, double seconds)
+{
+  struct chn_buf out = { 0 };
+  switch (ctx->style.format) {
+  case CLI_JSON: print_json(report, conf, seconds, &out); break;
+  case CLI_TABLE: print_summary(ctx, report, seconds, &out); break;
+  default: print_stages(ctx, report, &out); break;
+  }
+  cli_print(&out);
+  chn_buf_deinit(&out);
+}
+
+void cli_report_plan(const struct cli_context *ctx, const struct batch_report *report)
+{
+  static const struct cli_column columns[] = { { "start_ds", false }, { "end_ds", false } };
+  struct chn_buf out = { 0 };
+  if (ctx->style.format == CLI_JSON) {
+    print_json(report, NULL, 0, &out);
+  } else {
+    struct cli_grid grid;
+    cli_grid_init(&grid, columns, 2);
+    for (int32_t i = 0; i < report->n_steps; i++) {
+      cli_grid_add(&grid, report->steps[i].start_ds);
+      cli_grid_add(&grid, report->steps[i].end_ds);
+    }
+    cli_grid_print(&grid, &ctx->style, &out);
+    cli_grid_deinit(&grid);
+  }
+  cli_print(&out);
+  chn_buf_deinit(&out);
+  cli_note(ctx, "%s: %d step%s would run; nothing was written", report->table, report->n_steps,
+           report->n_steps == 1 ? "" : "s");
+}
+
+void cli_report_broken(const struct cli_context *ctx, const struct batch_report *report)
+{
+  int32_t done = 0;
+  for (int32_t i = 0; i < report->n_steps; i++) {
+    done += report->steps[i].done;
+  }
+  if (report->n_steps) {
+    cli_note(ctx, "%s: %d of %d steps are done and stay; run the command again to go on",
+             report->table, done, report->n_steps);
+  }
+}
+
+static void analysis_json(const struct batch_analysis *a, struct chn_buf *out)
+{
+  struct codec_json_writer w;
+  codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
+  codec_json_begin(&w, '{');
+  json_text(&w, "name", a->name);
+  codec_json_key(&w, "columns");
+  codec_json_begin(&w, '[');
+  for (int32_t i = 0; i < a->n_columns; i++) {
+    codec_json_begin(&w, '{');
+    json_text(&w, "role", a->columns[i].role);
+    json_text(&w, "part", a->columns[i].part);
+    json_text(&w, "name", a->columns[i].name);
+    json_text(&w, "type", a->columns[i].type);
+    codec_json_end(&w, '}');
+  }
+  codec_json_end(&w, ']');
+  codec_json_key(&w, "problems");
+  codec_json_begin(&w, '[');
+  for (int32_t i = 0; i < a->n_problems; i++) {
+    codec_json_string(&w, a->problems[i], strlen(a->problems[i]));
+  }
+  codec_json_end(&w, ']');
+  codec_json_end(&w, '}');
+  chn_buf_addc(out, '\n');
+}
+
+void cli_report_analysis(const struct cli_context *ctx, const struct batch_analysis *a)
+{
+  static const struct cli_column columns[] = {
+    { "role", false }, { "part", false }, { "column", false }, { "type", false }
+  };
+  struct chn_buf out = { 0 };
+  if (ctx->style.format == CLI_JSON) {
+    analysis_json(a, &out);
+  } else {
+    struct cli_grid grid;
+    cli_grid_init(&grid, columns, 4);
+    for (int32_t i = 0; i < a->n_columns; i++) {
+      cli_grid_add(&grid, a->columns[i].role);
+      cli_grid_add(&grid, a->columns[i].part ? a->columns[i].part : "");
+      cli_grid_add(&grid, a->columns[i].name);
+      cli_grid_add(&grid, a->columns[i].type);
+    }
+    cli_grid_print(&grid, &ctx->style, &out);
+    cli_grid_deinit(&grid);
+    for (int32_t i = 0; i < a->n_problems; i++) {
+      cli_note(ctx, "problem: %s", a->problems[i]);
+    }
+  }
+  cli_print(&out);
+  chn_buf_deinit(&out);
+}

@@ -1,0 +1,16 @@
+/// report.h: what a job did, for people and as JSON.
+#pragma once
+#include "batch/batch.h"
+#include "cli/context.h"
+
+/// After a backfill: rows, partitions, seconds by stage, peak memory.
+void cli_report_backfill(const struct cli_context *ctx, const struct model_conf *conf,
+                         const struct batch_report *report, double seconds);
+
+/// Of a --dry-run: the steps that would run.
+void cli_report_plan(const struct cli_context *ctx, const struct batch_report *report);
+
+/// After a failure, on stderr: what was finished all the same.
+void cli_report_broken(const struct cli_context *ctx, const struct batch_report *report);
+
+void cli_report_analysis(const struct cli_context *ctx, const struct batch_analysis *analysis);
