@@ -123,7 +123,7 @@ static chn_status duckdb_version(struct wh *wh, struct chn_buf *out, struct chn_
 static void check_warehouse(struct check *k)
 {
   struct chn_err err = { 0 };
-  struct wh *wh;
+  struct wh *wh = NULL;
   const struct cli_value *v = cli_args_find(&k->ctx->args, "warehouse");
   const char *root = cli_warehouse_root(k->ctx);
   row(k, "warehouse", root, cli_source_name(v->n ? v->source : CLI_FROM_DEFAULT),

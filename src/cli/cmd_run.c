@@ -159,8 +159,8 @@ static chn_status read_command_line(struct cli_context *ctx, const struct mode *
 static int run_run(struct cli_context *ctx)
 {
   struct chn_err err = { 0 };
-  const struct mode *mode;
-  struct batch_options options;
+  const struct mode *mode = NULL;
+  struct batch_options options = { 0 };
   struct model_conf conf;
   if (read_command_line(ctx, &mode, &options, &err) != CHN_OK) {
     return cli_fail(ctx, &err, true);

@@ -113,7 +113,7 @@ static int run_sql(struct cli_context *ctx)
 {
   struct chn_err err = { 0 };
   int32_t max_rows = 40;
-  const char *query;
+  const char *query = NULL;
   if (read_query(ctx, &query, &err) != CHN_OK ||
       cli_get_int(&ctx->args, "max-rows", 0, INT32_MAX, &max_rows, &err) != CHN_OK) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
@@ -123,7 +123,7 @@ static int run_sql(struct cli_context *ctx)
     chn_fail(&err, CHN_E_ARGUMENT, "the query is empty");
     return cli_fail(ctx, &err, true);
   }
-  struct wh *wh;
+  struct wh *wh = NULL;
   if (cli_repo_find(ctx, false, &err) != CHN_OK) {
     return cli_fail(ctx, &err, false);
   }

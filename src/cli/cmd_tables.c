@@ -177,7 +177,7 @@ static chn_status show_table(struct cli_context *ctx, struct wh *wh, const char 
 static int run_tables(struct cli_context *ctx)
 {
   struct chn_err err = { 0 };
-  struct wh *wh;
+  struct wh *wh = NULL;
   if (cli_repo_find(ctx, false, &err) != CHN_OK) {
     return cli_fail(ctx, &err, false);
   }
