@@ -1,5 +1,4 @@
 // The DuckDB instance: opening it, running statements, and its errors in this program's words.
-#include "warehouse/sql_install.h"
 #include "warehouse/wh_int.h"
 
 #include <stdio.h>
@@ -265,9 +264,6 @@ chn_status wh_open(const struct wh_options *options, struct wh **out, struct chn
   if (s == CHN_OK) {
     wh->threads = engine_threads(wh);
     s = wh_frames_open(wh, err);
-  }
-  if (s == CHN_OK) {
-    s = sql_install(wh->con, err);
   }
   if (s != CHN_OK) {
     wh_close(wh);
