@@ -34,7 +34,7 @@ function M.frame(plan, rows, opts)
     end
     local columns, keep = cols.columns(plan.inputs, values)
     cdef.check(C.agg_frame_append, f, int_array('int32_t', keys),
-      timed and int_array('int64_t', ts) or nil, columns, #keys)
+      timed and int_array('int64_t', ts) or ffi.cast('int64_t *', nil), columns, #keys)
     assert(keep)
   end
   C.agg_frame_set_task_cost(f, opts.task_cost or 0)

@@ -121,21 +121,31 @@ static uint32_t count_all(struct histogram *h, uint32_t lo, uint32_t hi)
   return m;
 }
 
-static int by_count(const void *x, const void *y)
+/// Leaves the k entries with the largest counts, in the order of ids; of equal counts the smaller
+/// id stays. Entries come in the order of ids, so one that only equals the least kept goes.
+static uint32_t keep_largest(struct entry *e, uint32_t m, uint32_t k)
 {
-  const struct entry *a = x;
-  const struct entry *b = y;
-  return a->count != b->count ? (a->count < b->count) - (a->count > b->count)
-                              : (a->id > b->id) - (a->id < b->id);
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < m; i++) {
+    const struct entry next = e[i];
+    if (n == k && next.count <= e[n - 1].count) {
+      continue;
+    }
+    uint32_t at = n < k ? n++ : n - 1;
+    for (; at > 0 && e[at - 1].count < next.count; at--) {
+      e[at] = e[at - 1];
+    }
+    e[at] = next;
+  }
+  qsort(e, n, sizeof *e, by_id); // the id comes first in an entry
+  return n;
 }
 
 static void write_map(struct histogram *h, uint32_t m, struct row_span *span)
 {
   const uint32_t k = (uint32_t)h->c->part->k;
   if (k > 0 && m > k) {
-    qsort(h->entries, m, sizeof *h->entries, by_count);
-    m = k;
-    qsort(h->entries, m, sizeof *h->entries, by_id); // the id comes first in an entry
+    m = keep_largest(h->entries, m, k);
   }
   struct win_vals *out = h->c->out;
   *span = (struct row_span){ out->child.n, m };

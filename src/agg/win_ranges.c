@@ -90,39 +90,48 @@ static size_t key_rows(const struct agg_frame *f, int32_t key, size_t *from)
   return known ? f->start[key + 1] - *from : 0;
 }
 
-/// The first and the last row that any query of the task may see.
+/// The instants of a key's rows, from row `from` of the frame; NULL when they have none.
+static const int64_t *instants(const struct agg_frame *f, size_t from)
+{
+  return f->timed ? (const int64_t *)(const void *)f->ts.sorted + from : NULL;
+}
+
+/// The first of a key's rows that a query sees through any window.
+static size_t earliest(const struct win_task *t, const int64_t *ts, size_t n, int64_t at)
+{
+  size_t first = n;
+  for (int32_t w = 0; w < t->slots->n; w++) {
+    const struct agg_part *window = t->slots->windows[w];
+    const bool bounded = window->window_ms > 0 && ts != NULL;
+    const size_t lo = bounded ? gallop(ts, 0, n, tail_of(t->tail, window, at)) : 0;
+    first = lo < first ? lo : first;
+  }
+  return first;
+}
+
+/// The first and the last row that any query of the task may see: those of the first and the last
+/// query whose key has rows.
 static void extent(struct win_task *t)
 {
   const struct agg_frame *f = t->frame;
-  const struct agg_queries *q = t->queries;
-  size_t first = SIZE_MAX;
-  size_t end = 0;
-  for (size_t i = 0; i < t->n && first == SIZE_MAX; i++) {
-    size_t from;
-    const size_t n = key_rows(f, q->key[t->first_query + i], &from);
-    if (n == 0) {
-      continue;
-    }
-    const int64_t *ts = f->timed ? (const int64_t *)(const void *)f->ts.sorted + from : NULL;
-    size_t skip = n;
-    for (int32_t w = 0; w < t->slots->n; w++) {
-      const struct agg_part *window = t->slots->windows[w];
-      const bool bounded = window->window_ms > 0 && ts != NULL;
-      const int64_t at = q->at[t->first_query + i];
-      const size_t lo = bounded ? gallop(ts, 0, n, tail_of(t->tail, window, at)) : 0;
-      skip = lo < skip ? lo : skip;
-    }
-    first = from + skip;
+  const int32_t *key = t->queries->key + t->first_query;
+  const int64_t *at = t->queries->at + t->first_query;
+  size_t i = 0;
+  size_t from = 0;
+  size_t n = 0;
+  while (i < t->n && (n = key_rows(f, key[i], &from)) == 0) {
+    i++;
   }
-  for (size_t i = t->n; i-- > 0 && end == 0;) {
-    size_t from;
-    const size_t n = key_rows(f, q->key[t->first_query + i], &from);
+  t->first_row = n > 0 ? from + earliest(t, instants(f, from), n, at[i]) : 0;
+  size_t end = t->first_row;
+  for (i = t->n; i-- > 0;) {
+    n = key_rows(f, key[i], &from);
     if (n > 0) {
-      const int64_t *ts = f->timed ? (const int64_t *)(const void *)f->ts.sorted + from : NULL;
-      end = from + (ts != NULL ? gallop(ts, 0, n, q->at[t->first_query + i]) : n);
+      const int64_t *ts = instants(f, from);
+      end = from + (ts != NULL ? gallop(ts, 0, n, at[i]) : n);
+      break;
     }
   }
-  t->first_row = first == SIZE_MAX ? 0 : first;
   t->rows = end > t->first_row ? end - t->first_row : 0;
 }
 
@@ -150,7 +159,7 @@ void win_ranges(struct win_task *t)
     r.n = seen_to > seen_from ? seen_to - seen_from : 0;
     // Without rows the place does not matter, but it must not go back.
     r.base = r.n > 0 ? seen_from - t->first_row : (r.from > 0 ? t->hi[r.from - 1] : 0);
-    r.ts = f->timed ? (const int64_t *)(const void *)f->ts.sorted + t->first_row + r.base : NULL;
+    r.ts = instants(f, t->first_row + r.base);
     heads(t, &r);
     for (int32_t w = 0; w < t->slots->n; w++) {
       tails(t, &r, t->slots->windows[w], t->lo[w]);
