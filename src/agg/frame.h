@@ -32,7 +32,7 @@ void agg_frame_free(struct agg_frame *f);
 chn_status agg_frame_append(struct agg_frame *f, const int32_t *keys, const int64_t *ts,
                             const struct row_col *inputs, size_t n, struct chn_err *err);
 
-/// Bytes it holds now, and rows. Sealing takes about 8 bytes a row more for a while, evaluation
+/// Bytes it holds now, and rows. Sealing takes about 10 bytes a row more for a while, evaluation
 /// the size of the answers plus a few MB a thread.
 size_t agg_frame_memory(const struct agg_frame *f);
 size_t agg_frame_rows(const struct agg_frame *f);

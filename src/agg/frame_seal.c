@@ -1,10 +1,11 @@
 // Sealing: every column goes from arrival order into the order (key, ts, arrival).
 //
 // Keys are cut into at most MOST_BUCKETS buckets of about equally many rows; a hot key is a bucket
-// of its own. One pass scatters each column into its buckets, chunk by chunk, in as few write
-// streams as the TLB bears, and frees the chunk; since every piece of the input knows where its
-// rows of each bucket go, pieces are independent and arrival order is kept. A second pass sorts
-// each bucket inside the cache. So every cell is moved twice, and both times nearly sequentially.
+// of its own. One pass scatters the columns into the buckets, one after the other, in as few write
+// streams as the TLB bears; since every piece of the input knows where its rows of each bucket go,
+// pieces are independent and arrival order is kept. Only one column exists twice at a time. A
+// second pass sorts each bucket inside the cache. So every cell is moved twice, and both times
+// nearly sequentially.
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,9 @@ struct seal {
   uint16_t *bucket_of; ///< by key
   size_t n_chunks;
   size_t n_pieces;            ///< runs of chunks
-  uint32_t *place;            ///< [piece][bucket]: rows first, then where the next row goes
+  uint32_t *place;            ///< [piece][bucket]: rows first, then where the first of them goes
+  uint16_t *bucket;           ///< by row
+  struct frame_cells *moving; ///< the one that is scattered
   struct frame_cells **cells; ///< all columns to move; keys come first
   size_t n_cells;
   struct frame_sorter **sorters; ///< by worker
@@ -69,9 +72,11 @@ static chn_status count_piece(void *ctx, int32_t worker, size_t piece, struct ch
   uint32_t *count = s->place + piece * s->n_buckets;
   for (size_t c = piece_from(s, piece); c < piece_from(s, piece + 1); c++) {
     const int32_t *keys = (const int32_t *)(const void *)s->f->key.chunks[c];
+    uint16_t *bucket = s->bucket + (c << FRAME_CHUNK_BITS);
     const size_t n = chunk_rows(s, c);
     for (size_t i = 0; i < n; i++) {
-      count[s->bucket_of[keys[i]]]++;
+      bucket[i] = s->bucket_of[keys[i]];
+      count[bucket[i]]++;
     }
   }
   return CHN_OK;
@@ -122,25 +127,15 @@ static chn_status scatter_piece(void *ctx, int32_t worker, size_t piece, struct 
   (void)worker;
   (void)err;
   const struct seal *s = ctx;
-  uint16_t *bucket = chn_malloc(FRAME_CHUNK * sizeof *bucket);
-  uint32_t *place = s->place + piece * s->n_buckets;
-  uint32_t *moving = chn_malloc(s->n_buckets * sizeof *moving);
+  struct frame_cells *cells = s->moving;
+  uint32_t *place = chn_malloc(s->n_buckets * sizeof *place);
+  memcpy(place, s->place + piece * s->n_buckets, s->n_buckets * sizeof *place);
   for (size_t c = piece_from(s, piece); c < piece_from(s, piece + 1); c++) {
-    const int32_t *keys = (const int32_t *)(const void *)s->f->key.chunks[c];
-    const size_t n = chunk_rows(s, c);
-    for (size_t i = 0; i < n; i++) {
-      bucket[i] = s->bucket_of[keys[i]];
-    }
-    for (size_t j = s->n_cells; j-- > 0;) { // the keys last: they tell the bucket
-      struct frame_cells *cells = s->cells[j];
-      memcpy(moving, place, s->n_buckets * sizeof *moving);
-      scatter(cells->sorted, cells->chunks[c], bucket, n, moving, cells->width);
-      frame_cells_drop_chunk(cells, c);
-    }
-    memcpy(place, moving, s->n_buckets * sizeof *moving);
+    scatter(cells->sorted, cells->chunks[c], s->bucket + (c << FRAME_CHUNK_BITS), chunk_rows(s, c),
+            place, cells->width);
+    frame_cells_drop_chunk(cells, c);
   }
-  free(moving);
-  free(bucket);
+  free(place);
   return CHN_OK;
 }
 
@@ -164,28 +159,22 @@ static chn_status sort_bucket(void *ctx, int32_t worker, size_t item, struct chn
   return CHN_OK;
 }
 
-static void use_cells(struct seal *s, struct frame_cells *c)
-{
-  c->sorted = frame_big_alloc(s->f->n * c->width);
-  s->cells[s->n_cells++] = c;
-}
-
 static void collect_cells(struct seal *s)
 {
   struct agg_frame *f = s->f;
   const size_t n_cols = (size_t)f->plan->inputs.n_fields;
   s->cells = chn_malloc((2 + 2 * n_cols) * sizeof(struct frame_cells *));
-  use_cells(s, &f->key);
+  s->cells[s->n_cells++] = &f->key;
   if (f->timed) {
-    use_cells(s, &f->ts);
+    s->cells[s->n_cells++] = &f->ts;
   }
   for (size_t j = 0; j < n_cols; j++) {
     struct frame_col *c = &f->cols[j];
     if (c->data.width > 0) {
-      use_cells(s, &c->data);
+      s->cells[s->n_cells++] = &c->data;
     }
     if (c->form == FRAME_FIXED && c->has_null) {
-      use_cells(s, &c->valid);
+      s->cells[s->n_cells++] = &c->valid;
     }
   }
 }
@@ -203,11 +192,15 @@ static chn_status move_rows(struct seal *s, int32_t threads, struct chn_err *err
   s->n_chunks = (s->f->n + FRAME_CHUNK - 1) >> FRAME_CHUNK_BITS;
   s->n_pieces = (size_t)threads * 4 < s->n_chunks ? (size_t)threads * 4 : s->n_chunks;
   s->place = chn_calloc(s->n_pieces * s->n_buckets, sizeof *s->place);
+  s->bucket = frame_big_alloc(s->f->n * sizeof *s->bucket);
   chn_status status = frame_parallel(count_piece, s, s->n_pieces, threads, err);
   place_pieces(s);
-  if (status == CHN_OK) {
+  for (size_t j = 0; status == CHN_OK && j < s->n_cells; j++) {
+    s->moving = s->cells[j];
+    s->moving->sorted = frame_big_alloc(s->f->n * s->moving->width);
     status = frame_parallel(scatter_piece, s, s->n_pieces, threads, err);
   }
+  free(s->bucket);
   s->order = chn_malloc(s->n_buckets * sizeof *s->order);
   for (size_t b = 0; b < s->n_buckets; b++) {
     s->order[b] = b;
