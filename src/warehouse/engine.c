@@ -77,7 +77,12 @@ chn_status wh_duck_fail(struct chn_err *err, duckdb_error_type type, const char 
     n--;
   }
   line[n] = '\0';
-  const char *hint = class == CHN_E_MEMORY ? " (raise --memory-limit)" : "";
+  const char *hint = "";
+  if (class == CHN_E_MEMORY) {
+    hint = " (raise --memory-limit)";
+  } else if (strstr(line, "No space left") != NULL) {
+    hint = " (free some space and run again)";
+  }
   return chn_fail(err, class, "%s%s", line, hint);
 }
 

@@ -48,12 +48,13 @@ static int format_of(const char *name)
 static void add_file(struct walk *w, const char *path, const struct stat *st, int format)
 {
   struct wh_layout *out = w->out;
+  char *copy = arena_strdup(w->a, path);
   if (out->files.n == 0) {
     out->format = (enum wh_format)format;
   } else if ((enum wh_format)format != out->format) {
-    w->odd = path;
+    w->odd = copy;
   }
-  fs_list_add(w->a, &out->files, arena_strdup(w->a, path));
+  fs_list_add(w->a, &out->files, copy);
   out->bytes += (uint64_t)st->st_size;
   const int64_t facts[] = { (int64_t)st->st_size, (int64_t)st->st_ino, (int64_t)st->st_mtim.tv_sec,
                             (int64_t)st->st_mtim.tv_nsec };

@@ -16,7 +16,7 @@ struct wh_source {
 };
 
 struct wh_options {
-  const char *root;            ///< the warehouse folder; created by the first write
+  const char *root; ///< the warehouse folder; created by the first write
   const struct wh_source *sources;
   int32_t n_sources;
   int32_t threads;       ///< 0: all cores

@@ -362,6 +362,9 @@ chn_status wh_write_select(struct wh_writer *w, const char *sql, struct chn_err 
   if (s == CHN_OK) {
     s = wh_run(con, copy_sql(w, &offer, sql), &result, err);
     w->n_selects++;
+    if (s != CHN_OK) {
+      return chn_wrap(err, "table %s", w->name.full);
+    }
   }
   if (s == CHN_OK) {
     w->rows += (uint64_t)duckdb_value_int64(&result, 0, 0);
