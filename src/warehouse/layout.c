@@ -2,19 +2,20 @@
 // unseen, the order of rows must not depend on a directory's, and a name may hold '*' or '['.
 #include "warehouse/wh_int.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <glob.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 struct walk {
   struct arena *a;
   const char *table;
   const char *path;
   struct wh_layout *out;
-  XXH64_hash_t hash;
+  uint64_t hash;
   const char *odd;    ///< a file whose format differs from the first one's
   const char *uneven; ///< a folder whose keys differ from the first file's
 };
@@ -58,8 +59,8 @@ static void add_file(struct walk *w, const char *path, const struct stat *st, in
   out->bytes += (uint64_t)st->st_size;
   const int64_t facts[] = { (int64_t)st->st_size, (int64_t)st->st_ino, (int64_t)st->st_mtim.tv_sec,
                             (int64_t)st->st_mtim.tv_nsec };
-  w->hash = XXH64(path, strlen(path), w->hash);
-  w->hash = XXH64(facts, sizeof facts, w->hash);
+  w->hash = chn_hash(path, strlen(path), w->hash);
+  w->hash = chn_hash(facts, sizeof facts, w->hash);
 }
 
 /// The keys on the way to the first file are the table's; another way must have the same.

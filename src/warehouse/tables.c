@@ -4,10 +4,11 @@
 // remembered, so a commit of this or another process shows at the next wh_use.
 #include "warehouse/wh_int.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <xxhash.h>
 
 struct wh_view {
   struct wh_view *next;
@@ -100,8 +101,8 @@ static uint64_t signature_of(const struct found *f)
 {
   uint64_t hash = f->layout.signature;
   for (size_t i = 0; i < f->meta.columns.n; i++) {
-    hash = XXH64(f->meta.columns.at[i], strlen(f->meta.columns.at[i]) + 1, hash);
-    hash = XXH64(f->meta.types.at[i], strlen(f->meta.types.at[i]) + 1, hash);
+    hash = chn_hash(f->meta.columns.at[i], strlen(f->meta.columns.at[i]) + 1, hash);
+    hash = chn_hash(f->meta.types.at[i], strlen(f->meta.types.at[i]) + 1, hash);
   }
   return hash != 0 ? hash : 1;
 }

@@ -123,7 +123,7 @@ describe('warehouse: wh_frame', function()
     assert.truthy(keep)
   end)
 
-  it('is written in order by one thread a partition, and whole by several', function()
+  it('is written whole, and in order where it is not partitioned', function()
     local left = load("SELECT range AS id, '2024-01-0' || (1 + range // 25000) AS ds FROM range(100000)")
     add('x', left, 100000, {})
     wh:write('out.t', "SELECT * FROM wh_frame('x')")

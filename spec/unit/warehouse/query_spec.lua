@@ -3,6 +3,13 @@ local cdef = require('spec.support.cdef')
 local support = require('spec.support.warehouse')
 local C = support.C
 
+ffi.cdef [[
+  int timer_create(int clock, void *event, void **timer);
+  int timer_settime(void *timer, int flags, const int64_t *spec, void *old);
+  int timer_delete(void *timer);
+  int usleep(unsigned usec);
+]]
+
 describe('warehouse: queries', function()
   local wh
 
@@ -113,6 +120,24 @@ describe('warehouse: queries', function()
     fails('io', 'No files found that match the pattern "/nonexistent/*.parquet"',
       "SELECT * FROM read_parquet('/nonexistent/*.parquet')")
     fails('argument', 'boom', "SELECT CASE WHEN range = 500000 THEN error('boom') END FROM range(1000000)")
+  end)
+
+  it('stops when it is interrupted from another thread', function()
+    -- A timer whose thread calls wh_interrupt(wh), again and again: the first may come too soon.
+    local event = ffi.new('struct { void *value; int signo; int notify; void *f; void *attr; char rest[32]; }')
+    event.value, event.notify = wh.wh, 2 -- SIGEV_THREAD
+    event.f = ffi.cast('void *', C.wh_interrupt)
+    local timer = ffi.new('void *[1]')
+    local rt = ffi.C
+    assert.equal(0, rt.timer_create(1, event, timer))
+    rt.timer_settime(timer[0], 0, ffi.new('int64_t[4]', { 0, 50000000, 0, 50000000 }), nil)
+    local err, r = ffi.new('struct chn_err'), ffi.new('struct wh_result *[1]')
+    local status = tonumber(C.wh_query(wh.wh,
+      'SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE a.range % 7 = b.range % 5', r, err))
+    rt.timer_delete(timer[0])
+    rt.usleep(100000) -- a last call may be on its way
+    assert.equal(C.CHN_E_CANCELLED, status, ffi.string(err.msg))
+    assert.equal('1', wh:text('SELECT 1'))
   end)
 
   it('says which limit memory reached', function()
