@@ -8,7 +8,8 @@ enum model_author {
   /// Chronon's compiler: booleans are 0 or 1, enums are numbers, null never occurs.
   MODEL_BY_COMPILER,
   /// A definition in Lua: also true and false, the names of enums, an empty array where an empty
-  /// map is meant (Lua's {} is both), and null for a field that is left out.
+  /// map is meant (Lua's {} is both), and null for a field that is left out. A double is one even
+  /// when it is whole (Lua's 5 is 5.0).
   MODEL_BY_PERSON,
 };
 
