@@ -10,7 +10,6 @@ local HOME = { -- header (pattern) -> rooms that may include it
   ['^microhttpd%.h$'] = { http = true },
   ['^avro'] = { codec = true },
   ['_sketch%.hpp$'] = { agg = true },
-  ['^xxhash%.h$'] = { base = true },
   ['^readline'] = { cli = true },
 }
 local README_LINES = 40

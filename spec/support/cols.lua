@@ -22,8 +22,14 @@ M.kinds = KINDS
 local CTYPES = { [0] = 'bool', 'int8_t', 'int16_t', 'int32_t', 'int64_t', 'float', 'double',
                  [9] = 'int32_t', [10] = 'int64_t' }
 
---- @return ffi.cdata* arena freed with the last reference to it
-function M.arena() return ffi.gc(ffi.new('struct arena'), C.arena_deinit) end
+local arenas = {}
+
+--- @return ffi.cdata* arena that lives as long as the process: what a plan in it outlives (frames,
+---   IRs) is freed by finalizers, whose order is not defined
+function M.arena()
+  arenas[#arenas + 1] = ffi.new('struct arena')
+  return arenas[#arenas]
+end
 
 --- Parses 'long', 'list<string>', 'map<string,list<double>>', 'struct<a:int,b:string>', 'other'.
 function M.type(arena, text)
