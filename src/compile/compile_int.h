@@ -69,10 +69,10 @@ struct unit {
   const char *message;
 };
 
-struct loader;
+struct luart;
 
 struct run {
-  struct loader *loader; ///< the Lua state, while the run loads
+  struct luart *loader; ///< while the run loads
   const struct compile_options *opts;
   const char *repo;
   const char *output_root;
@@ -91,6 +91,7 @@ struct unit *run_add_unit(struct run *run, const struct model_conf *conf, const 
 /// The unit of a name, or NULL.
 struct unit *run_find_unit(const struct run *run, enum model_kind kind, const char *name);
 
+/// Adds a warning, once.
 void run_warn(struct run *run, const char *where, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

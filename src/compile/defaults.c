@@ -73,6 +73,9 @@ static chn_status visit_group_by(struct run *run, struct model_group_by *group_b
 static chn_status visit_join(struct run *run, struct model_join *join, struct chn_err *err)
 {
   chn_status status = CHN_OK;
+  // Python's authors write 5.0, and Lua does not tell it from 5.
+  join->meta_data->sample_percent.is_int = false;
+  join->meta_data->consistency_sample_percent.is_int = false;
   for (int32_t i = 0; !status && i < join->n_join_parts; i++) {
     status = visit_group_by(run, join->join_parts[i].group_by, err);
   }

@@ -55,21 +55,35 @@ struct unit *run_add_unit(struct run *run, const struct model_conf *conf, const 
   return unit;
 }
 
+static bool is_said(const struct compile_report *report, const char *where, const char *message)
+{
+  for (int32_t i = 0; i < report->n_warnings; i++) {
+    const struct compile_warning *w = &report->warnings[i];
+    const bool same_place = where && w->where ? strcmp(where, w->where) == 0 : where == w->where;
+    if (same_place && strcmp(w->message, message) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void run_warn(struct run *run, const char *where, const char *fmt, ...)
 {
   struct compile_report *report = run->report;
+  char text[2048];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  if (is_said(report, where, text)) {
+    return;
+  }
   struct compile_warning *more =
       arena_calloc(run->arena, (size_t)report->n_warnings + 1, sizeof *more);
   if (report->n_warnings > 0) {
     memcpy(more, report->warnings, (size_t)report->n_warnings * sizeof *more);
   }
-  struct chn_err text;
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(text.msg, sizeof text.msg, fmt, args);
-  va_end(args);
-  more[report->n_warnings++] =
-      (struct compile_warning){ where, arena_strdup(run->arena, text.msg) };
+  more[report->n_warnings++] = (struct compile_warning){ where, arena_strdup(run->arena, text) };
   report->warnings = more;
 }
 
