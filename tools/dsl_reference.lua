@@ -163,8 +163,8 @@ local function put_meta_head()
   put('')
   for _, kind in ipairs(KINDS) do
     put('---@class chronon.%s', kind)
-    put('')
   end
+  put('')
   put('---@class chronon')
   put('---@field null any Python\'s None')
   put('local c = {}')

@@ -20,7 +20,8 @@ local function text(s) return s ~= nil and ffi.string(s) or nil end
 --- @param options? table the switches of struct compile_options
 --- @return CompileResult
 function M.run(repo, inputs, options)
-  local opts, report, err = ffi.new('struct compile_options'), ffi.new('struct compile_report'), ffi.new('struct chn_err')
+  local opts, report, err = ffi.new('struct compile_options'), ffi.new('struct compile_report'),
+    ffi.new('struct chn_err')
   local list = ffi.new('const char *[?]', #inputs + 1)
   for i, input in ipairs(inputs) do list[i - 1] = input end
   opts.repo, opts.inputs, opts.n_inputs = repo, list, #inputs

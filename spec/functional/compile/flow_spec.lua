@@ -22,14 +22,17 @@ local function group_by(file, rest, column)
   write('group_bys/team/' .. file .. '.lua', ([[
 local c = require "chronon"
 return { v1 = c.GroupBy {
-  sources = c.EventSource { table = "data.ev", topic = "ev", query = c.Query { time_column = "ts" } }, keys = { "user" },
+  sources = c.EventSource { table = "data.ev", topic = "ev", query = c.Query { time_column = "ts" } }, keys = {
+    "user" },
   aggregations = { c.Aggregation { input_column = "%s", operation = c.Operation.SUM, windows = { "7d" } } }, %s } }
 ]]):format(column or 'd', rest or ''))
 end
 
 local function join(file, parts, rest)
   local list = {}
-  for i, part in ipairs(parts) do list[i] = ('c.JoinPart { group_by = require("group_bys.team.%s").v1 }'):format(part) end
+  for i, part in ipairs(parts) do
+    list[i] = ('c.JoinPart { group_by = require("group_bys.team.%s").v1 }'):format(part)
+  end
   write('joins/team/' .. file .. '.lua', ([[
 local c = require "chronon"
 return { v1 = c.Join {
@@ -51,7 +54,8 @@ local function read(path) return program.read(repo .. '/' .. path) end
 local function outcomes(result)
   assert.equal(0, result.code, result.message)
   local list = {}
-  for i, item in ipairs(result.items) do list[i] = item.name .. ' ' .. item.outcome .. (item.extra and ' extra' or '') end
+  for i, item in ipairs(result.items) do list[i] = item.name .. ' ' .. item.outcome
+    .. (item.extra and ' extra' or '') end
   return list
 end
 
@@ -72,7 +76,8 @@ describe('a run', function()
   it('takes compiled names and names without ending', function()
     write('group_bys/team/deep/g.lua', '')
     group_by('deep/g', 'online = true')
-    for _, input in ipairs { 'production/group_bys/team/deep.g.v1', './group_bys/team/deep/g', 'group_bys/team/deep/' } do
+    for _, input in ipairs { 'production/group_bys/team/deep.g.v1', './group_bys/team/deep/g',
+      'group_bys/team/deep/' } do
       assert.equal('team.deep.g.v1', compile.run(repo, { input }).items[1].name)
     end
     assert.is_true(exists('production/group_bys/team/deep.g.v1'))
@@ -99,7 +104,8 @@ describe('a run', function()
     local result = compile.run(repo, { 'group_bys/team/g.lua' })
     assert.same({ 'team.g.v1 skipped' }, outcomes(result))
     assert.match('neither online nor has it a backfill_start_date', result['team.g.v1'].message)
-    assert.same({ 'team.g.v1 written' }, outcomes(compile.run(repo, { 'group_bys/team/g.lua' }, { force_overwrite = true })))
+    assert.same({ 'team.g.v1 written' }, outcomes(compile.run(repo, { 'group_bys/team/g.lua' }, {
+      force_overwrite = true })))
     result = compile.run(repo, { 'group_bys/team/g.lua' })
     assert.match('an older compiled file is left at production/group_bys/team/g.v1', result['team.g.v1'].message)
   end)
@@ -108,7 +114,8 @@ describe('a run', function()
     group_by('online', 'online = true')
     group_by('plain')
     join('j', { 'online', 'plain' })
-    assert.same({ 'team.online.v1 written extra', 'team.j.v1 written' }, outcomes(compile.run(repo, { 'joins/team/j.lua' })))
+    assert.same({ 'team.online.v1 written extra', 'team.j.v1 written' }, outcomes(compile.run(repo, {
+      'joins/team/j.lua' })))
     assert.match('"tableProperties"', read('production/group_bys/team/online.v1'))
     local _, count = read('production/joins/team/j.v1'):gsub('"outputNamespace"', '')
     assert.equal(1, count, 'embedded GroupBys have no defaults of the team')
@@ -131,10 +138,12 @@ end)
 describe('what fails', function()
   it('has file and line, and the rest is compiled all the same', function()
     group_by('good', 'online = true')
-    write('group_bys/team/bad.lua', 'local c = require "chronon"\n\nlocal q = c.Query { select = {} }\nreturn { v1 = q }\n')
+    write('group_bys/team/bad.lua',
+      'local c = require "chronon"\n\nlocal q = c.Query { select = {} }\nreturn { v1 = q }\n')
     write('group_bys/team/broken.lua', 'return {\n  v1 = = 1 }\n')
     local result = compile.run(repo, {}, { all = true })
-    assert.same({ 'group_bys/team/bad.lua failed', 'group_bys/team/broken.lua failed', 'team.good.v1 written' }, outcomes(result))
+    assert.same({ 'group_bys/team/bad.lua failed', 'group_bys/team/broken.lua failed', 'team.good.v1 written' },
+      outcomes(result))
     assert.equal(2, result.failed)
     assert.match('^group_bys/team/bad.lua:3: Query: unknown parameter `select`', result.items[1].message)
     assert.match('group_bys/team/broken.lua:2:', result.items[2].message)
@@ -162,7 +171,8 @@ describe('what fails', function()
   end)
 
   it('a team that is not in teams.json is named', function()
-    write('staging_queries/teem/q.lua', 'local c = require "chronon"\nreturn { v1 = c.StagingQuery { query = "SELECT 1" } }')
+    write('staging_queries/teem/q.lua',
+      'local c = require "chronon"\nreturn { v1 = c.StagingQuery { query = "SELECT 1" } }')
     local result = compile.run(repo, {}, { all = true })
     assert.match('team teem does not exist in .*teams.json %(did you mean "team"%?%)', result['teem.q.v1'].message)
   end)
@@ -290,7 +300,8 @@ return { v1 = c.Join { right_parts = { c.JoinPart { group_by = labels } },
   end)
 
   it('are filled in: namespaces of other teams, logs, the database', function()
-    write('staging_queries/other/q.lua', 'local c = require "chronon"\nreturn { v1 = c.StagingQuery { query = "SELECT 1" } }')
+    write('staging_queries/other/q.lua',
+      'local c = require "chronon"\nreturn { v1 = c.StagingQuery { query = "SELECT 1" } }')
     write('joins/team/j.lua', [[
 local c = require "chronon"
 local q = require("staging_queries.other.q").v1
