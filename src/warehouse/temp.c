@@ -49,12 +49,17 @@ static chn_status make(struct wh *wh, struct chn_err *err)
   if (wh->temp != NULL) {
     return CHN_OK;
   }
-  char hex[9];
-  wh_random_hex(hex);
-  const char *folder = arena_printf(&wh->arena, "%s/.tmp-%s", wh->root, hex);
-  chn_status s = fs_make(folder, err);
-  if (s == CHN_OK) {
-    s = fs_lock(lock_path(&wh->arena, folder), &wh->temp_lock, err);
+  const char *folder = NULL;
+  chn_status s = CHN_OK;
+  // Another process may take the new folder for a dead one's before it is locked: then once more.
+  while (s == CHN_OK && wh->temp_lock < 0) {
+    char hex[9];
+    wh_random_hex(hex);
+    folder = arena_printf(&wh->arena, "%s/.tmp-%s", wh->root, hex);
+    s = fs_make(folder, err);
+    if (s == CHN_OK) {
+      s = fs_lock(lock_path(&wh->arena, folder), &wh->temp_lock, err);
+    }
   }
   if (s != CHN_OK) {
     return chn_wrap(err, "folder for spilled data");

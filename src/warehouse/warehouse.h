@@ -26,7 +26,8 @@ struct wh_options {
 chn_status wh_open(const struct wh_options *options, struct wh **out, struct chn_err *err);
 void wh_close(struct wh *wh);
 
-/// Stops the running query from another thread or a signal handler.
+/// Stops the running query (CHN_E_CANCELLED) from another thread or a signal handler. Between two
+/// queries it has no effect: the caller keeps a flag of its own.
 void wh_interrupt(struct wh *wh);
 
 // ---- tables -----------------------------------------------------------------------------------
@@ -48,8 +49,9 @@ chn_status wh_table_list(struct wh *wh, struct arena *a, struct wh_table **out, 
                          struct chn_err *err);
 
 /// The distinct values of `column` (a ds column), sorted. For hive folders this only lists
-/// directories. `filters` are further partition conditions `k=v` (sub-partition specs), n_filters
-/// of them. A table that does not exist has none.
+/// directories. A table without that column fails (CHN_E_NOT_FOUND). `filters` are further
+/// partition conditions `k=v` (sub-partition specs), n_filters of them. A table that does not exist
+/// has none.
 chn_status wh_partitions(struct wh *wh, const char *table, const char *column,
                          const char *const *filters, int32_t n_filters, struct arena *a,
                          char ***out, size_t *n, struct chn_err *err);
@@ -76,8 +78,10 @@ chn_status wh_describe(struct wh *wh, const char *sql, struct arena *a, struct r
 
 struct wh_result;
 
-/// Starts a SELECT whose rows are pulled chunk by chunk, in a deterministic order, with bounded
-/// memory. Only one streaming result may be open at a time.
+/// Starts a SELECT whose rows are pulled chunk by chunk, with bounded memory. Scans, filters and
+/// projections keep the order of the files with any number of threads; GROUP BY and joins have an
+/// order only with ORDER BY. Only one streaming result may be open at a time (CHN_E_INTERNAL);
+/// while it is, wh_exec, wh_describe and writes run where temporary objects are not seen.
 chn_status wh_query(struct wh *wh, const char *sql, struct wh_result **out, struct chn_err *err);
 const struct row_schema *wh_result_schema(const struct wh_result *r);
 
@@ -132,10 +136,14 @@ struct wh_write_options {
   int32_t n_properties;
 };
 
+/// Locks the table: CHN_E_CONFLICT while another writer has it, when `table` is a source, or when
+/// the table has other partition columns.
 chn_status wh_write_begin(struct wh *wh, const char *table, const struct wh_write_options *o,
                           struct wh_writer **out, struct chn_err *err);
 
 /// Appends the rows of a SELECT (which has the partition columns). May be called several times.
+/// Columns may come in any order; HUGEINT becomes BIGINT or fails. Inside a partition rows have no
+/// order. After a failure only wh_write_abort is left.
 chn_status wh_write_select(struct wh_writer *w, const char *sql, struct chn_err *err);
 
 struct wh_written {
@@ -143,7 +151,8 @@ struct wh_written {
   int32_t partitions;
 };
 
-/// Makes everything visible and frees the writer. Zero rows make no partition.
+/// Makes everything visible and frees the writer, also on failure. Zero rows make no partition, and
+/// leave an un-partitioned table as it was. `partitions` counts ds=.. folders (0 without them).
 chn_status wh_write_commit(struct wh_writer *w, struct wh_written *out, struct chn_err *err);
 
 /// Throws everything away and frees the writer (NULL is allowed).

@@ -88,6 +88,25 @@ static chn_status stage(struct wh_writer *w, struct chn_err *err)
   return fs_make(arena_printf(&w->arena, "%s/new", w->staging), err);
 }
 
+/// A partition column names folders, hidden ones of which are not read.
+static chn_status take_partition_columns(struct wh_writer *w, const struct wh_write_options *o,
+                                         struct chn_err *err)
+{
+  for (int32_t i = 0; i < o->n_partition_columns; i++) {
+    const char *name = o->partition_columns[i];
+    const bool plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789_") == strlen(name);
+    if (!plain || name[0] == '_' || name[0] == '\0') {
+      return chn_fail(err, CHN_E_ARGUMENT,
+                      "table %s: \"%s\" cannot be a partition column (want letters, digits and _, "
+                      "not _ first)",
+                      w->name.full, name);
+    }
+    fs_list_add(&w->arena, &w->partition_columns, arena_strdup(&w->arena, name));
+  }
+  return CHN_OK;
+}
+
 static chn_status begin(struct wh_writer *w, const char *table, const struct wh_write_options *o,
                         struct chn_err *err)
 {
@@ -104,10 +123,10 @@ static chn_status begin(struct wh_writer *w, const char *table, const struct wh_
   }
   w->folder = wh_table_folder(w->wh, &w->arena, &w->name);
   w->auto_expand = o->auto_expand;
-  for (int32_t i = 0; i < o->n_partition_columns; i++) {
-    fs_list_add(&w->arena, &w->partition_columns, arena_strdup(&w->arena, o->partition_columns[i]));
+  s = take_partition_columns(w, o, err);
+  if (s == CHN_OK) {
+    s = fs_make(arena_printf(&w->arena, "%s/%s", w->wh->root, w->name.ns), err);
   }
-  s = fs_make(arena_printf(&w->arena, "%s/%s", w->wh->root, w->name.ns), err);
   if (s == CHN_OK) {
     s = wh_lock(w->wh, &w->name, &w->lock, err);
   }

@@ -151,6 +151,14 @@ describe('warehouse: writing', function()
     assert.same({}, wh:partitions('out.t', 'ds', { 'k=other' }))
   end)
 
+  it('refuses partition columns whose folders would not be read', function()
+    for _, name in ipairs({ '_ds', '.ds', 'a/b', 'a=b', '' }) do
+      assert.error_matches(function()
+        wh:write('out.t', ([[SELECT 1 AS id, 'x' AS "%s"]]):format(name), { by = { name } })
+      end, 'cannot be a partition column', 1, true)
+    end
+  end)
+
   it('needs the partition column and distinct names', function()
     assert.error_matches(function() wh:write('out.t', 'SELECT 1 AS id') end,
       'what is written to out.t has no partition column "ds"', 1, true)
