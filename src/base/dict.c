@@ -125,5 +125,6 @@ int32_t chn_dict_size(const struct chn_dict *d)
 
 size_t chn_dict_memory(const struct chn_dict *d)
 {
-  return (d->mask + 1) * sizeof *d->slots + (size_t)d->capacity * sizeof *d->entries + d->bytes.total;
+  return (d->mask + 1) * sizeof *d->slots + (size_t)d->capacity * sizeof *d->entries +
+         d->bytes.total;
 }

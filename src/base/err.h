@@ -33,7 +33,8 @@ chn_status chn_fail(struct chn_err *err, chn_status code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /// Puts a prefix and ": " in front of the message of *err, and returns its code.
-chn_status chn_wrap(struct chn_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+chn_status chn_wrap(struct chn_err *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /// The class as a word for JSON output: "argument", "not_found", ...
 const char *chn_code_name(chn_status code);

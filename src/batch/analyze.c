@@ -192,8 +192,7 @@ static chn_status analyze_group_by(struct work *w, const struct model_group_by *
                                    struct row_schema *schema, struct chn_err *err)
 {
   const char *sql = NULL;
-  chn_status status =
-      source_group_by_sql(&w->job, gb, model_infer_accuracy(gb), w->day, &sql, err);
+  chn_status status = source_group_by_sql(&w->job, gb, model_infer_accuracy(gb), w->day, &sql, err);
   if (status == CHN_OK) {
     status = wh_describe(w->job.wh, sql, w->job.arena, schema, err);
   }
@@ -261,8 +260,8 @@ static chn_status analyze_join(struct work *w, const struct model_join *j, int32
     int32_t n = 0;
     struct chn_err part_err = { 0 };
     const char *part = arena_strdup(&w->out->arena, p->group_by->meta_data->name);
-    if (analyze_group_by(w, p->group_by, "right", part, first, &outputs, &n, &right,
-                         &part_err) != CHN_OK) {
+    if (analyze_group_by(w, p->group_by, "right", part, first, &outputs, &n, &right, &part_err) !=
+        CHN_OK) {
       add_problem(w, "part", &part_err);
       continue;
     }

@@ -54,9 +54,8 @@ static chn_status add_part(struct assembly *s, int32_t i, struct chn_err *err)
   const struct part *p = &s->parts[i];
   for (int32_t c = 0; c < p->n; c++) {
     const char *name = arena_printf(a, "%s_%s", p->prefix, p->names[c]);
-    const char *sql = p->sql == NULL
-                          ? arena_printf(a, "l.%s", wh_quote_name(a, name))
-                          : arena_printf(a, "p%d.%s", i, wh_quote_name(a, p->names[c]));
+    const char *sql = p->sql == NULL ? arena_printf(a, "l.%s", wh_quote_name(a, name))
+                                     : arena_printf(a, "p%d.%s", i, wh_quote_name(a, p->names[c]));
     chn_status status = add_value(s, name, sql, i, err);
     if (status != CHN_OK) {
       return status;
@@ -298,8 +297,8 @@ chn_status assembly_select(struct assembly *s, struct chn_buf *sql, struct chn_e
   int32_t n_fields = 0;
   const char **fields = join_fields(s, &n_fields);
   struct bootstrap boot;
-  chn_status status = derive_columns(a, j->derivations, j->n_derivations, s->names, s->n_values,
-                                     &derived, &n, err);
+  chn_status status =
+      derive_columns(a, j->derivations, j->n_derivations, s->names, s->n_values, &derived, &n, err);
   if (status == CHN_OK) {
     status = bootstrap_load(s->job, j, s->left, s->step, fields, n_fields, &boot, err);
   }

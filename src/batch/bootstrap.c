@@ -35,9 +35,8 @@ static chn_status find_keys(struct batch_job *job, const struct model_join *j,
   return CHN_OK;
 }
 
-static chn_status check_columns(const struct bootstrap_table *t,
-                                const struct left *l, const char *const *fields,
-                                int32_t n_fields, struct chn_err *err)
+static chn_status check_columns(const struct bootstrap_table *t, const struct left *l,
+                                const char *const *fields, int32_t n_fields, struct chn_err *err)
 {
   const struct row_schema *left = wh_rows_schema(l->rows);
   for (int32_t i = 0; i < t->n_keys; i++) {

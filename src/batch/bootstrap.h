@@ -8,8 +8,8 @@
 #include "batch/left.h"
 
 struct bootstrap_table {
-  const char *sql;     ///< one row a key, with a column __hit that is TRUE
-  const char **keys;   ///< ds among them
+  const char *sql;   ///< one row a key, with a column __hit that is TRUE
+  const char **keys; ///< ds among them
   int32_t n_keys;
   struct row_schema schema;
 };

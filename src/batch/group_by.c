@@ -86,7 +86,8 @@ static chn_status write_answers(struct work *w, const struct agg_queries *q,
   int32_t *row = arena_alloc(&scratch, q->n * sizeof *row);
   int32_t *key = arena_alloc(&scratch, q->n * sizeof *key);
   int32_t *day = arena_alloc(&scratch, q->n * sizeof *day);
-  struct row_str *ds = arena_alloc(&scratch, ((size_t)(w->step.last - w->step.first) + 1) * sizeof *ds);
+  struct row_str *ds =
+      arena_alloc(&scratch, ((size_t)(w->step.last - w->step.first) + 1) * sizeof *ds);
   for (int32_t d = w->step.first; d <= w->step.last && !w->entities; d++) {
     char text[CHN_DS_SIZE];
     chn_ds_of_day(d, text);
@@ -101,12 +102,11 @@ static chn_status write_answers(struct work *w, const struct agg_queries *q,
     }
   }
   const struct row_col ds_col = { .type = row_scalar(ROW_STRING), .data = ds };
-  struct wh_extra *extras = arena_alloc(
-      &scratch, ((size_t)w->n_columns + (size_t)answers->n_cols + 1) * sizeof *extras);
+  struct wh_extra *extras =
+      arena_alloc(&scratch, ((size_t)w->n_columns + (size_t)answers->n_cols + 1) * sizeof *extras);
   int32_t n_extras = 0;
   for (int32_t c = 0; c < w->n_columns; c++) {
-    extras[n_extras++] =
-        (struct wh_extra){ w->columns[c], row_builder_col(w->key_values[c]), key };
+    extras[n_extras++] = (struct wh_extra){ w->columns[c], row_builder_col(w->key_values[c]), key };
   }
   for (int32_t j = 0; j < answers->n_cols; j++) {
     extras[n_extras++] = (struct wh_extra){ w->plan->parts[j].name, &answers->cols[j], row };
@@ -131,9 +131,8 @@ static chn_status answer(struct work *w, struct agg_frame *frame, const struct a
   }
   struct agg_answers answers = { 0 };
   double t = chn_monotonic_ms();
-  chn_status status =
-      agg_frame_eval(frame, q, w->entities ? AGG_TAIL_EXACT : AGG_TAIL_DAILY, w->job->threads,
-                     &answers, err);
+  chn_status status = agg_frame_eval(frame, q, w->entities ? AGG_TAIL_EXACT : AGG_TAIL_DAILY,
+                                     w->job->threads, &answers, err);
   t = job_time(w->job, "windows", t, q->n);
   if (status == CHN_OK) {
     status = write_answers(w, q, &answers, err);
@@ -190,7 +189,7 @@ static size_t ask_snapshot(const struct work *w, const struct agg_frame *frame, 
 static chn_status visit(void *user, struct agg_frame *frame, struct chn_err *err)
 {
   struct work *w = user;
-  const int32_t n_keys = chn_dict_size(w->keys.ids);
+  const int32_t n_keys = key_set_size(&w->keys);
   const size_t per_key = w->entities ? 1 : (size_t)(w->step.last - w->step.first) + 1;
   const size_t room = QUERIES_MAX + per_key;
   int32_t *key = chn_malloc(room * sizeof *key);
@@ -222,8 +221,8 @@ static chn_status output_select(struct work *w, const char *const *base, int32_t
   struct arena *a = w->job->arena;
   struct derived *columns = NULL;
   int32_t n = 0;
-  chn_status status = derive_columns(a, w->gb->derivations, w->gb->n_derivations, base, n_base,
-                                     &columns, &n, err);
+  chn_status status =
+      derive_columns(a, w->gb->derivations, w->gb->n_derivations, base, n_base, &columns, &n, err);
   if (status != CHN_OK) {
     return status;
   }
@@ -373,8 +372,7 @@ static chn_status find_sources(struct work *w, struct output_inputs *in, struct 
     if (in->tables[i] == NULL) {
       return chn_fail(err, CHN_E_ARGUMENT, "source %d names no table", i + 1);
     }
-    chn_status status =
-        q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;
+    chn_status status = q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;
     if (status != CHN_OK) {
       return status;
     }

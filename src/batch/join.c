@@ -36,16 +36,19 @@ static chn_status write_slice(struct slice *s, struct chn_err *err)
   struct work *w = s->w;
   const double t = chn_monotonic_ms();
   struct chn_buf sql = { 0 };
-  struct assembly all = {
-    .job = w->job, .join = w->join, .left = &s->left, .parts = s->parts, .n_parts = w->parts.n, .step = s->step
-  };
+  struct assembly all = { .job = w->job,
+                          .join = w->join,
+                          .left = &s->left,
+                          .parts = s->parts,
+                          .n_parts = w->parts.n,
+                          .step = s->step };
   chn_status status = assembly_init(&all, err);
   if (status == CHN_OK) {
     status = assembly_select(&all, &sql, err);
   }
   if (status == CHN_OK) {
-    status = wh_frame_add(w->job->wh, "join", s->left.rows, s->left.n, all.extras, all.n_extras,
-                          err);
+    status =
+        wh_frame_add(w->job->wh, "join", s->left.rows, s->left.n, all.extras, all.n_extras, err);
   }
   if (status == CHN_OK) {
     job_stage(w->job, "writing %zu rows", s->left.n);
@@ -62,8 +65,7 @@ static chn_status compute_slice(struct work *w, const char *left_sql, struct day
 {
   const struct model_join *j = w->join;
   struct slice s = { .w = w, .step = step };
-  chn_status status =
-      left_load(w->job, left_sql, !source_is_entities(j->left), &s.left, err);
+  chn_status status = left_load(w->job, left_sql, !source_is_entities(j->left), &s.left, err);
   if (status != CHN_OK) {
     return status;
   }

@@ -5,29 +5,31 @@
 
 void key_set_init(struct key_set *k, const struct row_type **types, int32_t n)
 {
-  *k = (struct key_set){ .ids = chn_dict_new(1024), .types = types, .n = n };
+  *k = (struct key_set){ .types = types, .n = n };
+  if (n == 1 && types[0]->kind == ROW_LONG) {
+    k->longs = chn_longs_new(1024);
+  } else {
+    k->ids = chn_dict_new(1024);
+  }
 }
 
 void key_set_deinit(struct key_set *k)
 {
   chn_dict_free(k->ids);
+  chn_longs_free(k->longs);
   chn_buf_deinit(&k->scratch);
   *k = (struct key_set){ 0 };
+}
+
+int32_t key_set_size(const struct key_set *k)
+{
+  return k->longs != NULL ? chn_longs_size(k->longs) : k->ids != NULL ? chn_dict_size(k->ids) : 0;
 }
 
 static int32_t lookup(const struct key_set *k, enum key_mode mode, const void *bytes, size_t len)
 {
   return mode == KEY_INTERN ? chn_dict_intern(k->ids, bytes, len)
                             : chn_dict_find(k->ids, bytes, len);
-}
-
-static void encode_longs(const struct key_set *k, const struct row_col *c, size_t n,
-                         enum key_mode mode, int32_t *out)
-{
-  const int64_t *values = c->data;
-  for (size_t i = 0; i < n; i++) {
-    out[i] = row_is_null(c, i) ? -1 : lookup(k, mode, &values[i], sizeof values[i]);
-  }
 }
 
 static void encode_strings(const struct key_set *k, const struct row_col *c, size_t n,
@@ -61,8 +63,8 @@ static void encode_value(struct chn_buf *out, const struct row_col *c, size_t ro
 void key_set_encode(struct key_set *k, const struct row_col *cols, size_t n, enum key_mode mode,
                     enum key_nulls nulls, int32_t *out)
 {
-  if (k->n == 1 && cols[0].type->kind == ROW_LONG) {
-    encode_longs(k, &cols[0], n, mode, out);
+  if (k->longs != NULL) {
+    chn_longs_ids(k->longs, cols[0].data, cols[0].valid, n, mode == KEY_INTERN, out);
     return;
   }
   if (k->n == 1 && cols[0].type->kind == ROW_STRING) {

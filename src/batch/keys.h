@@ -7,10 +7,12 @@
 /// upstream groups rows by a hash into which neither puts a byte (golden case gb_multikey).
 #pragma once
 #include "base/dict.h"
+#include "base/longs.h"
 #include "row/col.h"
 
 struct key_set {
-  struct chn_dict *ids;
+  struct chn_dict *ids;    ///< or
+  struct chn_longs *longs; ///< of a single LONG key
   const struct row_type **types;
   int32_t n;
   struct chn_buf scratch;
@@ -19,6 +21,9 @@ struct key_set {
 /// Key columns of these types (scalars only). `types` must outlive the set.
 void key_set_init(struct key_set *k, const struct row_type **types, int32_t n);
 void key_set_deinit(struct key_set *k);
+
+/// Ids given so far: every id is below it.
+int32_t key_set_size(const struct key_set *k);
 
 enum key_mode {
   KEY_FIND,   ///< unknown tuples give -1

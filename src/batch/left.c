@@ -144,9 +144,9 @@ chn_status left_keys(const struct left *l, struct key_set *keys, const char *con
       picked[k] = cols[row_schema_find(schema, columns[k])];
     }
     // Read only by a key set of n + 1 columns, whose last is the snapshot's ds.
-    picked[n] = (struct row_col){
-      .type = row_scalar(ROW_STRING), .data = l->snapshot_ds + from, .count = rows
-    };
+    picked[n] = (struct row_col){ .type = row_scalar(ROW_STRING),
+                                  .data = l->snapshot_ds + from,
+                                  .count = rows };
     key_set_encode(keys, picked, rows, KEY_INTERN, KEY_NULL_NEVER, out + from);
     from += rows;
   }

@@ -6,10 +6,10 @@
 struct left {
   struct wh_rows *rows;
   size_t n;
-  bool events;      ///< else entities: a row asks about the end of its ds
-  int64_t *ts;      ///< of events; undefined where unasked
-  bool *unasked;    ///< rows without an instant: all their features are NULL
-  int64_t *day_end; ///< 00:00 UTC after the newest snapshot a row may see (spec/04 §4)
+  bool events;                 ///< else entities: a row asks about the end of its ds
+  int64_t *ts;                 ///< of events; undefined where unasked
+  bool *unasked;               ///< rows without an instant: all their features are NULL
+  int64_t *day_end;            ///< 00:00 UTC after the newest snapshot a row may see (spec/04 §4)
   struct row_str *snapshot_ds; ///< the ds of that snapshot
 };
 

@@ -63,15 +63,14 @@ chn_status output_steps(struct batch_job *job, const struct output *o, struct da
 {
   char **ds = NULL;
   size_t n_ds = 0;
-  chn_status status =
-      wh_partitions(job->wh, o->table, "ds", NULL, 0, job->arena, &ds, &n_ds, err);
+  chn_status status = wh_partitions(job->wh, o->table, "ds", NULL, 0, job->arena, &ds, &n_ds, err);
   if (status != CHN_OK) {
     return status;
   }
   const struct day_set have = day_set_of(job->arena, ds, n_ds);
-  struct days_request r = {
-    .range = range, .output = &have, .run_first_hole = job->o->run_first_hole
-  };
+  struct days_request r = { .range = range,
+                            .output = &have,
+                            .run_first_hole = job->o->run_first_hole };
   if (!inputs->unchecked) {
     status = input_days(job, inputs, &r, err);
   }

@@ -75,8 +75,7 @@ static chn_status check_sources(const struct model_group_by *gb, bool *entities,
     }
     *entities = is_entities;
   }
-  return gb->n_sources > 0 ? CHN_OK
-                           : chn_fail(err, CHN_E_ARGUMENT, "the GroupBy has no sources");
+  return gb->n_sources > 0 ? CHN_OK : chn_fail(err, CHN_E_ARGUMENT, "the GroupBy has no sources");
 }
 
 /// Days of the part's own snapshots: for an event left those before the days of its instants.
@@ -188,12 +187,12 @@ static void ask(struct work *w, const struct row_type **types, struct chn_err *e
   key_set_init(&w->keys, types, w->gb->n_key_columns + (w->entities ? 1 : 0));
   *status = left_keys(left, &w->keys, w->left_columns, w->gb->n_key_columns, key, err);
   for (size_t i = 0; i < left->n; i++) {
-    at[i] = is_temporal(w)                       ? left->ts[i]
+    at[i] = is_temporal(w)                        ? left->ts[i]
             : w->entities && !w->plan->has_window ? INT64_MAX
                                                   : left->day_end[i];
   }
   if (*status == CHN_OK) {
-    query_set_init(&w->asked, key, at, left->n, chn_dict_size(w->keys.ids));
+    query_set_init(&w->asked, key, at, left->n, key_set_size(&w->keys));
     w->answer = chn_malloc(w->asked.queries.n * sizeof *w->answer);
     memset(w->answer, 0xff, w->asked.queries.n * sizeof *w->answer);
   }
@@ -315,15 +314,14 @@ static chn_status derive_frame(struct work *w, const struct part *p, const struc
       row_of[w->asked.position[i]] = (int32_t)i;
     }
   }
-  const struct row_col ds = {
-    .type = row_scalar(ROW_STRING), .data = w->left->snapshot_ds, .count = w->left->n
-  };
-  const struct row_col ts = {
-    .type = row_scalar(ROW_LONG), .data = w->left->ts, .count = w->left->n
-  };
+  const struct row_col ds = { .type = row_scalar(ROW_STRING),
+                              .data = w->left->snapshot_ds,
+                              .count = w->left->n };
+  const struct row_col ts = { .type = row_scalar(ROW_LONG),
+                              .data = w->left->ts,
+                              .count = w->left->n };
   struct row_builder **keys = arena_calloc(a, (size_t)n_keys, sizeof *keys);
-  struct wh_extra *extras =
-      arena_alloc(a, ((size_t)p->n + (size_t)n_keys + 2) * sizeof *extras);
+  struct wh_extra *extras = arena_alloc(a, ((size_t)p->n + (size_t)n_keys + 2) * sizeof *extras);
   int32_t n_extras = 0;
   for (int32_t i = 0; i < n_keys; i++) {
     keys[i] = left_copy_column(w->left, w->left_columns[i]);
@@ -343,8 +341,7 @@ static chn_status derive_frame(struct work *w, const struct part *p, const struc
                  wh_quote_name(a, columns[i].name));
   }
   chn_buf_adds(&sql, " FROM wh_frame('part')");
-  chn_status status =
-      wh_frame_add(w->job->wh, "part", NULL, n_queries, extras, n_extras, err);
+  chn_status status = wh_frame_add(w->job->wh, "part", NULL, n_queries, extras, n_extras, err);
   if (status == CHN_OK) {
     status = wh_rows_load(w->job->wh, chn_buf_str(&sql), rows, err);
     wh_frame_remove(w->job->wh, "part");
@@ -490,8 +487,8 @@ chn_status part_compute(struct batch_job *job, const struct left *left, struct d
     status = match_keys(&w, def, &types, err);
   }
   if (status == CHN_OK) {
-    status = w.gb->aggregations == NULL ? sql_part(&w, out, err)
-                                        : aggregate_part(&w, out, types, err);
+    status =
+        w.gb->aggregations == NULL ? sql_part(&w, out, err) : aggregate_part(&w, out, types, err);
   }
   key_set_deinit(&w.keys);
   query_set_deinit(&w.asked);

@@ -50,8 +50,7 @@ static void add_required_keys(struct chn_buf *out, const char *word, struct aren
 {
   for (int32_t i = 0; i < r->n_required_keys; i++) {
     chn_buf_addf(out, "%s%s IS NOT NULL%s", i == 0 ? word : " OR ",
-                 wh_quote_name(a, r->key_columns[i]),
-                 i == r->n_required_keys - 1 ? ")" : "");
+                 wh_quote_name(a, r->key_columns[i]), i == r->n_required_keys - 1 ? ")" : "");
   }
 }
 
@@ -105,8 +104,8 @@ static chn_status layout_of(struct layout *l, const struct scan_request *r,
 }
 
 /// Feeds one chunk to the frame.
-static chn_status feed(struct pass *p, const struct layout *l, const struct row_col *cols,
-                       size_t n, struct chn_err *err)
+static chn_status feed(struct pass *p, const struct layout *l, const struct row_col *cols, size_t n,
+                       struct chn_err *err)
 {
   const struct scan_request *r = p->r;
   struct row_col keys[64];
@@ -165,8 +164,7 @@ static chn_status read_pass(struct pass *p, const char *sql, struct chn_err *err
 static chn_status finish_pass(struct pass *p, struct chn_err *err)
 {
   double t = chn_monotonic_ms();
-  chn_status status =
-      agg_frame_seal(p->frame, chn_dict_size(p->r->keys->ids), p->job->threads, err);
+  chn_status status = agg_frame_seal(p->frame, key_set_size(p->r->keys), p->job->threads, err);
   job_time(p->job, "sort", t, agg_frame_rows(p->frame));
   return status == CHN_OK ? p->r->visit(p->r->user, p->frame, err) : status;
 }
@@ -185,8 +183,7 @@ static void spill_remove(struct batch_job *job, const struct spill *s)
 
 /// Writes the narrowed rows to temporary files, one folder a pass, with their order kept in a
 /// column: rows of equal time must arrive in the same order as without spilling.
-static chn_status spill_write(struct pass *p, const char *sql, struct spill *s,
-                              struct chn_err *err)
+static chn_status spill_write(struct pass *p, const char *sql, struct spill *s, struct chn_err *err)
 {
   struct arena *a = p->job->arena;
   chn_status status = wh_temp_folder(p->job->wh, a, &s->folder, err);
@@ -214,9 +211,8 @@ static chn_status spill_pass(struct pass *p, const struct spill *s, int pass, st
     return CHN_OK; // no key fell here
   }
   const char *files = arena_printf(a, "%s/*.parquet", folder);
-  const char *sql =
-      arena_printf(a, "SELECT * EXCLUDE (__row) FROM read_parquet(%s) ORDER BY __row",
-                   wh_quote_string(a, files));
+  const char *sql = arena_printf(a, "SELECT * EXCLUDE (__row) FROM read_parquet(%s) ORDER BY __row",
+                                 wh_quote_string(a, files));
   struct pass next = { .job = p->job, .r = p->r };
   if (p->r->begin != NULL) {
     p->r->begin(p->r->user);

@@ -9,7 +9,7 @@
 #include "batch/keys.h"
 
 struct scan_request {
-  const char *sql;             ///< gives the key columns, ts, the plan's inputs
+  const char *sql; ///< gives the key columns, ts, the plan's inputs
   const struct agg_plan *plan;
   const char *const *key_columns;
   int32_t n_key_columns;

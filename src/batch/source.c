@@ -107,7 +107,7 @@ struct scan {
   const char *column;   ///< the partition column in the table
   const char *first_ds; ///< bounds, inclusive; NULL: open
   const char *last_ds;
-  bool empty; ///< the bounds exclude everything
+  bool empty;                       ///< the bounds exclude everything
   struct model_pair fill[FILL_MAX]; ///< name -> DuckDB SQL, used where no select has the name
   int32_t n_fill;
 };
@@ -256,8 +256,7 @@ static chn_status scan_init(struct scan *s, struct batch_job *job, const char *t
 
 /// `ts` of an event source: its time column, the column ts itself, or for snapshots without one
 /// the last millisecond of the partition's day.
-static chn_status fill_event_time(struct scan *s, enum model_accuracy accuracy,
-                                  struct chn_err *err)
+static chn_status fill_event_time(struct scan *s, enum model_accuracy accuracy, struct chn_err *err)
 {
   struct arena *a = s->job->arena;
   if (s->query != NULL && s->query->time_column != NULL) {
@@ -269,8 +268,9 @@ static chn_status fill_event_time(struct scan *s, enum model_accuracy accuracy,
   if (accuracy == MODEL_TEMPORAL) {
     fill_in(s, "ts", "\"ts\"");
   } else if (s->partitioned) {
-    fill_in(s, "ts", arena_printf(a, "(epoch_ms(CAST(%s AS TIMESTAMP)) + 86399999)",
-                                  wh_quote_name(a, s->column)));
+    fill_in(s, "ts",
+            arena_printf(a, "(epoch_ms(CAST(%s AS TIMESTAMP)) + 86399999)",
+                         wh_quote_name(a, s->column)));
   }
   return CHN_OK;
 }
@@ -409,8 +409,7 @@ chn_status source_table_sql(struct batch_job *job, const char *table,
   return status;
 }
 
-chn_status source_setups(struct batch_job *job, const char **setups, int32_t n,
-                         struct chn_err *err)
+chn_status source_setups(struct batch_job *job, const char **setups, int32_t n, struct chn_err *err)
 {
   for (int32_t i = 0; i < n; i++) {
     char *sql = NULL;

@@ -43,5 +43,4 @@ chn_status source_setups(struct batch_job *job, const char **setups, int32_t n,
 
 /// The plan of a GroupBy's aggregations over the schema of its sources' SQL.
 chn_status source_plan(struct arena *a, const struct model_group_by *gb,
-                       const struct row_schema *schema, struct agg_plan **out,
-                       struct chn_err *err);
+                       const struct row_schema *schema, struct agg_plan **out, struct chn_err *err);

@@ -66,9 +66,9 @@ static chn_status macro_value(struct batch_job *job, const char *macro,
                               const struct staging_dates *dates, const char **out,
                               struct chn_err *err)
 {
-  const struct model_pair known[] = {
-    { "start_date", dates->start }, { "end_date", dates->end }, { "latest_date", dates->latest }
-  };
+  const struct model_pair known[] = { { "start_date", dates->start },
+                                      { "end_date", dates->end },
+                                      { "latest_date", dates->latest } };
   const char *table = max_date_table(job->arena, macro);
   *out = model_pair_find(known, 3, macro);
   if (*out != NULL) {
@@ -106,8 +106,8 @@ chn_status staging_query_expand(struct batch_job *job, const char *query,
       to--;
     }
     const char *value = NULL;
-    status = macro_value(job, arena_strndup(job->arena, from, (size_t)(to - from)), dates, &value,
-                         err);
+    status =
+        macro_value(job, arena_strndup(job->arena, from, (size_t)(to - from)), dates, &value, err);
     chn_buf_add(&text, p, (size_t)(open - p));
     chn_buf_adds(&text, value != NULL ? value : "");
     p = close + 2;

@@ -5,9 +5,10 @@
 const struct row_type *row_scalar(enum row_kind kind)
 {
   static const struct row_type scalars[] = {
-    { .kind = ROW_BOOLEAN }, { .kind = ROW_BYTE },   { .kind = ROW_SHORT },  { .kind = ROW_INT },
-    { .kind = ROW_LONG },    { .kind = ROW_FLOAT },  { .kind = ROW_DOUBLE }, { .kind = ROW_STRING },
-    { .kind = ROW_BINARY },  { .kind = ROW_DATE },   { .kind = ROW_TIMESTAMP },
+    { .kind = ROW_BOOLEAN }, { .kind = ROW_BYTE },      { .kind = ROW_SHORT },
+    { .kind = ROW_INT },     { .kind = ROW_LONG },      { .kind = ROW_FLOAT },
+    { .kind = ROW_DOUBLE },  { .kind = ROW_STRING },    { .kind = ROW_BINARY },
+    { .kind = ROW_DATE },    { .kind = ROW_TIMESTAMP },
   };
   return &scalars[kind];
 }
@@ -93,8 +94,9 @@ size_t row_kind_width(enum row_kind kind)
 
 void row_type_print(struct chn_buf *out, const struct row_type *t)
 {
-  static const char *const names[] = { "boolean", "tinyint", "smallint", "int",  "bigint",   "float",
-                                       "double",  "string",  "binary",   "date", "timestamp" };
+  static const char *const names[] = { "boolean", "tinyint", "smallint", "int",
+                                       "bigint",  "float",   "double",   "string",
+                                       "binary",  "date",    "timestamp" };
   switch (t->kind) {
   case ROW_LIST:
     chn_buf_adds(out, "array<");

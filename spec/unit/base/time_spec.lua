@@ -27,7 +27,9 @@ describe('base time', function()
     assert.equal(1, C.chn_day_of_ms(86400000))
   end)
 
-  for _, bad in ipairs({ '', '2024', '2024-1-01', '2024-02-30', '2023-02-29', '2024-00-10', '2024-01-01 ', '20240101', '2024-01-01T' }) do
+  for _, bad in ipairs({
+    '', '2024', '2024-1-01', '2024-02-30', '2023-02-29', '2024-00-10', '2024-01-01 ', '20240101', '2024-01-01T',
+  }) do
     it('refuses "' .. bad .. '"', function()
       assert.has_error(function() day(bad) end)
     end)

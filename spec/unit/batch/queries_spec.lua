@@ -1,14 +1,14 @@
 local ffi = require('ffi')
+local random_of = require('spec.support.seed').random
 local C = require('spec.support.cdef').load('batch/queries.h')
 
 describe('batch queries', function()
   it('answers each distinct (key, instant) once, sorted, whatever the order of the rows', function()
-    local seed = os.time()
-    math.randomseed(seed)
+    local random, seed = random_of('queries')
     for _ = 1, 50 do
-      local n = math.random(0, 200)
+      local n = random(0, 200)
       local key, at = ffi.new('int32_t[?]', n + 1), ffi.new('int64_t[?]', n + 1)
-      for i = 0, n - 1 do key[i], at[i] = math.random(-1, 6), math.random(-20, 20) end
+      for i = 0, n - 1 do key[i], at[i] = random(-1, 6), random(-20, 20) end
       local q = ffi.new('struct query_set')
       C.query_set_init(q, key, at, n, 7)
       for i = 1, tonumber(q.queries.n) - 1 do
