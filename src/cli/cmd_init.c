@@ -76,7 +76,7 @@ static void print_result(struct cli_context *ctx, const char *folder)
   cli_note(
       ctx,
       "\nNext:\n  cd %s\n  chronon compile --all\n"
-      "  chronon run --mode backfill --conf production/joins/shop/training_set.v1 --ds 2024-01-07\n"
+      "  chronon run --mode backfill --conf production/joins/shop/training_set.v1 --ds 2024-01-14\n"
       "  chronon sql \"SELECT * FROM shop.shop_training_set_v1 ORDER BY ts LIMIT 3\"",
       folder);
 }

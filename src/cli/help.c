@@ -36,7 +36,7 @@ void cli_help_overview(struct chn_buf *out)
       "First steps:\n"
       "  chronon init shop            # a small repo that runs\n"
       "  cd shop && chronon compile --all\n"
-      "  chronon run --mode backfill --conf production/joins/shop/training_set.v1 --ds 2024-01-07\n"
+      "  chronon run --mode backfill --conf production/joins/shop/training_set.v1 --ds 2024-01-14\n"
       "  chronon tables\n\n"
       "Commands:\n");
   for (int i = 0; cli_commands[i]; i++) {

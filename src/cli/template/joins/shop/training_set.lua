@@ -10,7 +10,7 @@ return {
       query = c.Query {
         selects = c.select("visit_id", "user_id", "bought"),
         time_column = "ts",
-        start_partition = "2024-01-03",
+        start_partition = "2024-01-08",
       },
     },
     right_parts = { c.JoinPart { group_by = spending.v1 } },
