@@ -27,6 +27,7 @@ struct session {
   size_t used;           ///< bytes of Lua's heap
   int64_t budget;        ///< instructions left
   double cpu_start;      ///< ms
+  const char *c_stack;   ///< where the stack of C stood at the start
   const char *exhausted; ///< why every further instruction fails, or NULL
   const char **files;    ///< of the repo, read so far; in `arena`
   int32_t n_files;
@@ -41,7 +42,8 @@ chn_status session_open(struct session *s, const struct luart *rt, struct arena 
                         struct chn_err *err);
 void session_close(struct session *s);
 
-/// Takes instructions; raises when none are left. For C functions that loop.
+/// Takes instructions; raises when none are left, or when the stack of C is deep. For C functions
+/// that loop or call back into Lua.
 void session_charge(lua_State *L, int64_t instructions);
 
 /// lua_CFunctions of state.c's kind: install globals. Each leaves the stack as it was.

@@ -523,6 +523,7 @@ static void add_replacement(struct matcher *m, luaL_Buffer *b, const char *s, co
 
 static int f_gsub(lua_State *L)
 {
+  session_charge(L, 1);
   const char *p = NULL;
   struct matcher m = matcher_of(L, 1, 2, &p);
   const int type = lua_type(L, 3);

@@ -10,6 +10,7 @@
 
 void safe_tostring(lua_State *L, int idx)
 {
+  session_charge(L, 1);
   if (luaL_callmeta(L, idx, "__tostring") != 0) {
     if (lua_type(L, -1) != LUA_TSTRING) {
       luaL_error(L, "__tostring must return a string");
@@ -221,6 +222,7 @@ static int f_next(lua_State *L)
 static int f_xpcall(lua_State *L)
 {
   luaL_checkany(L, 2);
+  session_charge(L, 50);
   const int n = lua_gettop(L);
   lua_pushvalue(L, 1);
   lua_insert(L, 3); // f, handler, f, arguments

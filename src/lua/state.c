@@ -11,7 +11,8 @@
 #include "lua/luart_int.h"
 
 enum {
-  SLICE = 1000, ///< instructions between two looks at the limits
+  MOST_C_STACK = 1 << 20, ///< bytes; the system gives 8 MiB
+  SLICE = 1000,           ///< instructions between two looks at the limits
   DEFAULT_INSTRUCTIONS = 500000000,
   DEFAULT_CPU_MS = 20000,
 };
@@ -60,9 +61,21 @@ static void exhaust(lua_State *L, struct session *s, const char *why)
   lua_sethook(L, look, LUA_MASKCOUNT, 1);
 }
 
+/// Lua bounds its own stack, but not C's, which grows where C functions call back into Lua: a
+/// comparator that sorts, a replacement that replaces, a coroutine that wraps another.
+static void check_c_stack(lua_State *L, const struct session *s)
+{
+  const char *here = __builtin_frame_address(0);
+  const ptrdiff_t depth = here < s->c_stack ? s->c_stack - here : here - s->c_stack;
+  if (depth > MOST_C_STACK) {
+    luaL_error(L, "stack overflow (functions call each other too deeply)");
+  }
+}
+
 static void spend(lua_State *L, int64_t instructions)
 {
   struct session *s = session_of(L);
+  check_c_stack(L, s);
   const struct luart_limits *limits = &s->rt->limits;
   s->budget -= instructions;
   if (s->exhausted == NULL && s->budget < 0) {
@@ -119,6 +132,7 @@ chn_status session_open(struct session *s, const struct luart *rt, struct arena 
                          .arena = a,
                          .budget = given != 0 ? given : DEFAULT_INSTRUCTIONS,
                          .cpu_start = cpu_ms(),
+                         .c_stack = __builtin_frame_address(0),
                          .printed = { .max = (size_t)1 << 20 } };
   s->L = lua_newstate(allocate, s);
   if (s->L == NULL) {

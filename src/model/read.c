@@ -163,7 +163,8 @@ static chn_status read_number(const struct reader *r, const struct path *p,
   if (v->as.integer > exact || v->as.integer < -exact) {
     return fail(r, p, v, "%s is too large to be exact", v->text);
   }
-  *out = (struct model_number){ .value = (double)v->as.integer, .is_int = r->author == MODEL_BY_COMPILER };
+  *out = (struct model_number){ .value = (double)v->as.integer,
+                                .is_int = r->author == MODEL_BY_COMPILER };
   return CHN_OK;
 }
 

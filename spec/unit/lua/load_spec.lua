@@ -49,7 +49,9 @@ local GROUP_BY = [[
 local c = require 'chronon'
 print('hello', 1)
 local v1 = c.GroupBy {
-  sources = c.EventSource { table = 'a.b', query = c.Query { selects = c.select('k', { z = 'Z' }, 'd'), time_column = 'ts' } },
+  sources = c.EventSource {
+    table = 'a.b', query = c.Query { selects = c.select('k', { z = 'Z' }, 'd'), time_column = 'ts' },
+  },
   keys = { 'k' },
   aggregations = { c.Aggregation { input_column = 'd', operation = c.Operation.SUM, windows = { '7d' } } },
 }
@@ -78,7 +80,9 @@ describe('loading a definition file', function()
       local g = require('group_bys.team.file').v1
       assert(g == require('group_bys.team.file').v1)
       return { v1 = c.Join {
-        left = c.EventSource { table = 'l.l', query = c.Query { selects = c.select(require('lib.helper').column), time_column = 'ts' } },
+        left = c.EventSource {
+          table = 'l.l', query = c.Query { selects = c.select(require('lib.helper').column), time_column = 'ts' },
+        },
         right_parts = { c.JoinPart { group_by = g, key_mapping = { user = 'k' } } },
       } }]])
     local file = assert(load_file('joins/team/j.lua'))
@@ -97,7 +101,10 @@ describe('loading a definition file', function()
   end)
 
   it('does not take a failed module for a circle', function()
-    write('group_bys/team/a.lua', 'local ok = pcall(require, "group_bys.team.b") local _, e = pcall(require, "group_bys.team.b") error(e, 0)')
+    write('group_bys/team/a.lua', [[
+      pcall(require, "group_bys.team.b")
+      local _, e = pcall(require, "group_bys.team.b")
+      error(e, 0)]])
     write('group_bys/team/b.lua', 'error("broken")')
     local _, why = load_file('group_bys/team/a.lua')
     assert.equal('group_bys/team/b.lua:1: broken', why)
@@ -129,7 +136,9 @@ describe('loading a definition file', function()
 
   it('starts every file afresh', function()
     write('group_bys/team/a.lua', 'local s = require("chronon.map") s.new = nil rawset(_G, "leak", 1) return {}')
-    write('group_bys/team/b.lua', 'local s = require("chronon.map") assert(s.new) assert(not rawget(_G, "leak")) return {}')
+    write('group_bys/team/b.lua', [[
+      assert(require("chronon.map").new and not rawget(_G, "leak"))
+      return {}]])
     assert(load_file('group_bys/team/a.lua'))
     assert(load_file('group_bys/team/b.lua'))
   end)

@@ -75,7 +75,8 @@ describe('a definition', function()
     refused('is no name of a module', 'require("a..b")')
     refused('is no name of a module', 'require("")')
     refused('there is no module "chronon.nothing"', 'require("chronon.nothing")')
-    refused('there is no module "group_bys.x.y": the repo has no file group_bys/x/y.lua', 'require("group_bys.x.y")')
+    refused('there is no module "group_bys.x.y": the repo has no file group_bys/x/y.lua',
+      'require("group_bys.x.y")')
   end)
 
   it('names a global that does not exist', function()
@@ -109,7 +110,10 @@ describe('a run is the same every time:', function()
   end)
 
   it('pairs allows to remove what it goes over', function()
-    assert.equal('"a"', eval('local t, s = { a = 1, b = 1 }, "" for k in pairs(t) do s = s .. k t.b = nil end return s'))
+    assert.equal('"a"', eval([[
+      local t, s = { a = 1, b = 1 }, ''
+      for k in pairs(t) do s = s .. k t.b = nil end
+      return s]]))
   end)
 
   it('what has no order is refused', function()
@@ -131,11 +135,15 @@ describe('the limits', function()
   for what, text in pairs {
     ['a loop'] = 'while true do end',
     ['a loop inside pcall'] = 'while true do pcall(function() while true do end end) end',
-    ['a loop inside xpcall'] = 'while true do xpcall(function() while true do end end, function() while true do end end) end',
+    ['a loop inside xpcall'] = [[
+      local function loop() while true do end end
+      while true do xpcall(loop, loop) end]],
     ['a loop in a handler'] = 'xpcall(error, function() while true do end end)',
     ['a loop inside a coroutine'] = [[
       while true do pcall(coroutine.wrap(function() while true do end end)) end]],
-    ['a metamethod'] = 'local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() return t[1] end) end',
+    ['a metamethod'] = [[
+      local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end })
+      while true do pcall(function() return t[1] end) end]],
     ['a pattern'] = [[return (('a'):rep(400)):find(('a*'):rep(20) .. 'b')]],
     ['a lazy pattern'] = [[return (('a'):rep(4000)):match(('.-'):rep(10) .. 'b')]],
     ['a pattern inside gsub'] = [[while true do pcall(string.gsub, ('a'):rep(400), ('a*'):rep(20) .. 'b', '') end]],
@@ -164,8 +172,49 @@ describe('the limits', function()
       while true do if a < b then n = n + 1 end end]], { cpu_ms = 100 })
   end)
 
-  it('stop recursion', function()
-    refused('stack overflow', 'local function f() return 1 + f() end return f()')
+  for what, text in pairs {
+    ['a function'] = 'local function f() return 1 + f() end f()',
+    ['gsub'] = "local function f() return (('a'):gsub('a', f)) end f()",
+    ['gsub by __index'] = [[
+      local t = setmetatable({}, {})
+      getmetatable(t).__index = function() return (('a'):gsub('a', t)) end
+      return t.x]],
+    ['sort'] = 'local function f() table.sort({ 1, 2, 3 }, f) end f()',
+    ['xpcall'] = 'local function f() local ok, why = xpcall(f, tostring) error(why, 0) end f()',
+    ['coroutines'] = [[
+      local function f()
+        local ok, why = coroutine.resume(coroutine.create(f))
+        if not ok then error(why, 0) end
+      end
+      f()]],
+    ['__tostring'] = [[
+      local m = {}
+      m.__tostring = function(x) return tostring(x) .. '' end
+      tostring(setmetatable({}, m))]],
+    ['format'] = [[
+      local m = {}
+      m.__tostring = function(x) return ('%s'):format(x) .. '' end
+      print(setmetatable({}, m))]],
+    ['comparison'] = [[
+      local m = {}
+      m.__lt = function(a, b) return not (a < b) end
+      local t = setmetatable({}, m)
+      return t < t]],
+  } do
+    it('stop recursion by ' .. what, function() refused('overflow', text) end)
+  end
+
+  for what, text in pairs {
+    ['parentheses'] = 'return ' .. ('('):rep(1e5), ['tables'] = 'return ' .. ('{'):rep(1e5),
+    ['concatenations'] = 'return ' .. ('1 .. '):rep(1e5) .. '1', ['blocks'] = ('do '):rep(1e5),
+    ['functions'] = 'return ' .. ('function() return '):rep(1e4),
+  } do
+    it('stop the parser in deep ' .. what, function() refused('^f.lua:1: ', text) end)
+  end
+
+  it('stop a pattern that is too long', function()
+    refused('pattern too complex', [[return (('a'):rep(1e5)):find(('a?'):rep(1e5))]])
+    refused('too many captures', [[return ('a'):find(('('):rep(100))]])
   end)
 
   it('leave no room for Lua itself: an error, too', function()
@@ -179,27 +228,26 @@ end)
 
 describe('Lua functions written again', function()
   it('xpcall calls the handler with the error', function()
-    assert.equal('[false,"f.lua:1: x!"]', eval('return { xpcall(function() error("x") end, function(e) return e .. "!" end) }'))
+    assert.equal('[false,"f.lua:1: x!"]', eval([[
+      local function handler(e) return e .. '!' end return { xpcall(function() error('x') end, handler) }]]))
     assert.equal('[true,1,2]', eval('return { xpcall(function(a, b) return a, b end, print, 1, 2) }'))
   end)
 
   it('patterns match as Lua matches them', function()
-    local seed = tonumber(os.getenv('TEST_SEED')) or os.time()
-    print('seed ' .. seed)
-    math.randomseed(seed)
+    local random, seed = require('spec.support.seed').random('lua patterns')
     local pieces = {
-      'a', 'b', '.', '%a', '%d', '%s', '[ab]', '[^a]', '[a-c]', '[]a]', '[^]b]', '[%d_]', '[a-]', '%.', '%z', '%W', '()', '(a)',
-      '(.)', '(b*)', '%1', '%b()', '%f[a]', '%f[%A]', 'x', '$', '^', ' ', '%%', '-', '(', ')', '[', '%',
+      'a', 'b', '.', '%a', '%d', '%s', '[ab]', '[^a]', '[a-c]', '[]a]', '[^]b]', '[%d_]', '[a-]', '%.', '%z', '%W',
+      '()', '(a)', '(.)', '(b*)', '%1', '%b()', '%f[a]', '%f[%A]', 'x', '$', '^', ' ', '%%', '-', '(', ')', '[', '%',
     }
     local repeats = { '', '', '', '*', '+', '-', '?' }
     local alphabet = { 'a', 'b', 'c', '1', ' ', '(', ')', 'x', '.', '%', '_' }
-    local function pick(list) return list[math.random(#list)] end
+    local function pick(list) return list[random(1, #list)] end
     local cases = {}
     for i = 1, 3000 do
-      local pattern, subject = math.random(5) == 1 and '^' or '', ''
-      for _ = 1, math.random(0, 4) do pattern = pattern .. pick(pieces) .. pick(repeats) end
-      for _ = 1, math.random(0, 8) do subject = subject .. pick(alphabet) end
-      cases[i] = { subject, pattern, math.random(-3, 5) }
+      local pattern, subject = random(1, 5) == 1 and '^' or '', ''
+      for _ = 1, random(0, 4) do pattern = pattern .. pick(pieces) .. pick(repeats) end
+      for _ = 1, random(0, 8) do subject = subject .. pick(alphabet) end
+      cases[i] = { subject, pattern, random(-3, 5) }
     end
     --- One text with everything the four functions say, so that both sides are written alike.
     local function describe_all(list)
@@ -235,7 +283,8 @@ describe('Lua functions written again', function()
       n = n + 1
       if n >= source.linedefined and n <= source.lastlinedefined then lines[#lines + 1] = line end
     end
-    local json, why = eval(table.concat(lines, '\n') .. '\nreturn describe_all({' .. table.concat(literals, ',\n') .. '})')
+    lines[#lines + 1] = 'return describe_all({' .. table.concat(literals, ',\n') .. '})'
+    local json, why = eval(table.concat(lines, '\n'))
     assert.is_nil(why)
     local buf = {}
     for line in (load('return ' .. json:gsub('\\u00(%x%x)', '\\x%1'):gsub('\\/', '/'))() .. '\n'):gmatch('(.-)\n') do
@@ -246,7 +295,8 @@ describe('Lua functions written again', function()
       i = i + 1
       if line ~= buf[i] then
         local case = cases[math.floor((i - 1) / 8) + 1]
-        error(('%q %q %d, check %d: Lua says %s, we say %s'):format(case[1], case[2], case[3], (i - 1) % 8 + 1, line, tostring(buf[i])))
+        error(('seed %d: %q %q %d, check %d: Lua says %s, we say %s'):format(seed, case[1], case[2], case[3],
+          (i - 1) % 8 + 1, line, tostring(buf[i])))
       end
     end
     assert.equal(3000 * 8, i)
@@ -258,6 +308,7 @@ describe('require "chronon.schema"', function()
     assert.equal('["list<Source>",true,8,"Accuracy",1]', eval([[
       local s = require('chronon.schema')
       local g = s.structs.GroupBy
-      return { g.fields.sources.type, g.fields.sources.required, #g.fields, g.fields[5].type, s.enums.Accuracy.SNAPSHOT }]]))
+      local f = g.fields
+      return { f.sources.type, f.sources.required, #f, f[5].type, s.enums.Accuracy.SNAPSHOT }]]))
   end)
 end)

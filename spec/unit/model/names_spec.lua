@@ -16,8 +16,9 @@ end
 local function text(s) return s ~= nil and ffi.string(s) or nil end
 
 local function group_by(rest)
-  return read('{"metaData":{"name":"t.u.g-b.v1","outputNamespace":"n-s"},"sources":[{"events":{"table":"a.b/x=1/y=2",' ..
-    '"query":{"selects":{"k":"k","v":"v","ts":"ts"}}}}],"keyColumns":["k"]' .. (rest or '') .. '}').group_by
+  return read('{"metaData":{"name":"t.u.g-b.v1","outputNamespace":"n-s"},' ..
+    '"sources":[{"events":{"table":"a.b/x=1/y=2","query":{"selects":{"k":"k","v":"v","ts":"ts"}}}}],' ..
+    '"keyColumns":["k"]' .. (rest or '') .. '}').group_by
 end
 
 local function columns(f, ...)
@@ -37,8 +38,9 @@ describe('model names', function()
   end)
 
   it('of join parts carry the prefix', function()
-    local join = read('{"metaData":{"name":"t.j","outputNamespace":"ns"},"left":{"events":{"table":"l"}},"joinParts":[' ..
-      '{"groupBy":{"metaData":{"name":"t.g.v1"},"sources":[],"keyColumns":["k"]},"prefix":"p","keyMapping":{"l":"k"}},' ..
+    local join = read('{"metaData":{"name":"t.j","outputNamespace":"ns"},"left":{"events":{"table":"l"}},' ..
+      '"joinParts":[{"groupBy":{"metaData":{"name":"t.g.v1"},"sources":[],"keyColumns":["k"]},"prefix":"p",' ..
+      '"keyMapping":{"l":"k"}},' ..
       '{"groupBy":{"metaData":{"name":"t.g.v1"},"sources":[],"keyColumns":["k"]}}],' ..
       '"modelTransforms":{"transforms":[{"prefix":"m"}]}}').join
     assert.equal('p_t_g_v1', text(C.model_part_full_prefix(arena, join.join_parts[0])))
@@ -53,7 +55,8 @@ describe('model names', function()
 
   it('of columns put buckets outermost', function()
     local g = group_by(',"aggregations":[{"inputColumn":"v","operation":13,"argMap":{"k":"3"},"windows":[' ..
-      '{"length":24,"timeUnit":0},{"length":7,"timeUnit":1},{"length":2147483647,"timeUnit":1}],"buckets":["a","b"]},' ..
+      '{"length":24,"timeUnit":0},{"length":7,"timeUnit":1},{"length":2147483647,"timeUnit":1}],' ..
+      '"buckets":["a","b"]},' ..
       '{"inputColumn":"v","operation":18,"argMap":{"k":"9"}},{"inputColumn":"v","operation":5}]')
     assert.same({
       'v_last3_24h_by_a', 'v_last3_7d_by_a', 'v_last3_by_a', 'v_last3_24h_by_b', 'v_last3_7d_by_b', 'v_last3_by_b',
@@ -67,8 +70,8 @@ describe('model names', function()
   end)
 
   it('of external columns', function()
-    local join = read('{"left":{"events":{"table":"l"}},"onlineExternalParts":[{"source":{"metadata":{"name":"a.b"}},' ..
-      '"prefix":"p"},{"source":{"metadata":{"name":"contextual"}}}]}').join
+    local join = read('{"left":{"events":{"table":"l"}},"onlineExternalParts":[' ..
+      '{"source":{"metadata":{"name":"a.b"}},"prefix":"p"},{"source":{"metadata":{"name":"contextual"}}}]}').join
     assert.equal('ext_p_a_b_risk', text(C.model_external_column(arena, join.online_external_parts[0], 'risk')))
     assert.equal('ext_contextual', text(C.model_external_prefix(arena, join.online_external_parts[1])))
     assert.is_false(C.model_external_is_contextual(join.online_external_parts[0]))
@@ -78,7 +81,8 @@ end)
 
 describe('model accuracy', function()
   local function accuracy(source, rest)
-    return tonumber(C.model_infer_accuracy(read('{"sources":[' .. source .. '],"keyColumns":[]' .. (rest or '') .. '}').group_by))
+    local g = read('{"sources":[' .. source .. '],"keyColumns":[]' .. (rest or '') .. '}').group_by
+    return tonumber(C.model_infer_accuracy(g))
   end
   local join = '{"joinSource":{"join":{"left":{"events":{"table":"t"%s}}},"query":{}}}'
 
