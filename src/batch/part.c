@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "batch/chain.h"
 #include "batch/derive.h"
+#include "batch/part_mutations.h"
 #include "batch/queries.h"
 #include "batch/scan.h"
 #include "batch/source.h"
@@ -28,6 +29,7 @@ struct work {
   const struct model_group_by *gb;
   enum model_accuracy accuracy;
   bool entities;
+  bool mutations; ///< entities whose values are those of the row's instant
   enum agg_tail tail;
   struct days scan_range;
   const char *sql;
@@ -122,6 +124,7 @@ static chn_status prepare(struct work *w, struct days range, struct chn_err *err
     return status;
   }
   w->accuracy = model_infer_accuracy(w->gb);
+  w->mutations = mutations_apply(w->left, w->gb, w->entities);
   w->tail = w->entities ? AGG_TAIL_EXACT : is_temporal(w) ? AGG_TAIL_SAWTOOTH : AGG_TAIL_DAILY;
   w->scan_range = is_temporal(w) ? range : snapshot_days(w->left, range);
   if (w->scan_range.last < w->scan_range.first) {
@@ -187,7 +190,7 @@ static void ask(struct work *w, const struct row_type **types, struct chn_err *e
   key_set_init(&w->keys, types, w->gb->n_key_columns + (w->entities ? 1 : 0));
   *status = left_keys(left, &w->keys, w->left_columns, w->gb->n_key_columns, key, err);
   for (size_t i = 0; i < left->n; i++) {
-    at[i] = is_temporal(w)                        ? left->ts[i]
+    at[i] = is_temporal(w) || w->mutations        ? left->ts[i]
             : w->entities && !w->plan->has_window ? INT64_MAX
                                                   : left->day_end[i];
   }
@@ -265,10 +268,36 @@ static chn_status scan_answers(struct work *w, struct chn_err *err)
   return scan_run(w->job, &r, err);
 }
 
+/// The answers of entities with mutations, which come from no frame.
+static chn_status mutation_answers(struct work *w, struct chn_err *err)
+{
+  const int32_t n = w->plan->n_parts;
+  w->own->joined = chn_calloc((size_t)n, sizeof(struct row_builder *));
+  for (int32_t j = 0; j < n; j++) {
+    w->own->joined[j] = row_builder_new(w->plan->parts[j].output);
+  }
+  const struct mutations_request r = {
+    .left = w->left,
+    .gb = w->gb,
+    .plan = w->plan,
+    .schema = &w->schema,
+    .snapshots = w->sql,
+    .days = w->scan_range,
+    .left_columns = w->left_columns,
+    .position = w->asked.position,
+    .n_keys = key_set_size(&w->keys),
+    .queries = &w->asked.queries,
+  };
+  return mutations_compute(w->job, &r, w->own->joined, w->answer, err);
+}
+
 /// One column over all passes.
 static const struct row_col *whole_column(struct work *w, int32_t j)
 {
   struct part_own *own = w->own;
+  if (w->mutations) {
+    return row_builder_col(own->joined[j]);
+  }
   if (own->n_passes == 1) {
     return &own->passes[0].cols[j];
   }
@@ -285,7 +314,7 @@ static const struct row_col *whole_column(struct work *w, int32_t j)
 /// A snapshot of events has a row for a key only where some output is not NULL (spec/04 §4).
 static bool has_row(const struct work *w, const struct part *p, int32_t answer)
 {
-  if (w->tail == AGG_TAIL_SAWTOOTH) {
+  if (w->tail == AGG_TAIL_SAWTOOTH || w->mutations) {
     return true;
   }
   if (answer < 0 || w->tail == AGG_TAIL_EXACT) {
@@ -452,12 +481,12 @@ static chn_status aggregate_part(struct work *w, struct part *p, const struct ro
   }
   if (status == CHN_OK) {
     p->own = w->own = chn_calloc(1, sizeof *w->own);
-    status = scan_answers(w, err);
+    p->n = w->plan->n_parts;
+    status = w->mutations ? mutation_answers(w, err) : scan_answers(w, err);
   }
   if (status != CHN_OK) {
     return status;
   }
-  p->n = w->plan->n_parts;
   p->names = arena_alloc(a, (size_t)p->n * sizeof *p->names);
   p->cols = arena_alloc(a, (size_t)p->n * sizeof *p->cols);
   for (int32_t j = 0; j < p->n; j++) {
@@ -485,6 +514,11 @@ chn_status part_compute(struct batch_job *job, const struct left *left, struct d
   chn_status status = prepare(&w, range, err);
   if (status == CHN_OK) {
     status = match_keys(&w, def, &types, err);
+  }
+  if (status == CHN_OK && w.mutations && w.gb->aggregations == NULL) {
+    status = chn_fail(err, CHN_E_ARGUMENT,
+                      "entities with TEMPORAL accuracy need aggregations; make the accuracy "
+                      "SNAPSHOT to read the snapshot's columns as they are");
   }
   if (status == CHN_OK) {
     status =

@@ -365,6 +365,66 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
   return status;
 }
 
+/// A column of mutations that a query may name by an expression.
+static chn_status fill_mutation(struct scan *s, const char *name, const char *expression,
+                                struct chn_err *err)
+{
+  char *sql = NULL;
+  if (expression == NULL) {
+    fill_in(s, name, wh_quote_name(s->job->arena, name));
+    return CHN_OK;
+  }
+  chn_status status = rendered(s->job->arena, name, expression, &sql, err);
+  fill_in(s, name, sql);
+  return status;
+}
+
+static chn_status mutation_scan(struct batch_job *job, const struct model_group_by *gb,
+                                const struct model_source *src, struct days days,
+                                struct chn_buf *out, struct chn_err *err)
+{
+  const struct model_query *q = model_source_query(src);
+  struct scan s;
+  if (src->entities == NULL || src->entities->mutation_table == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "entities with TEMPORAL accuracy are computed from mutations, but %s has no "
+                    "mutation_table; set it, or make the accuracy SNAPSHOT",
+                    model_source_table(job->arena, src));
+  }
+  chn_status status = scan_init(&s, job, src->entities->mutation_table, q, err);
+  if (status != CHN_OK) {
+    return chn_wrap(err, "mutation_table");
+  }
+  for (int32_t i = 0; i < gb->n_key_columns; i++) {
+    fill_in(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
+  }
+  status = entity_scan(&s, days, err);
+  if (status == CHN_OK) {
+    status = fill_mutation(&s, "mutation_ts", q != NULL ? q->mutation_time_column : NULL, err);
+  }
+  if (status == CHN_OK) {
+    status = fill_mutation(&s, "is_before", q != NULL ? q->reversal_column : NULL, err);
+  }
+  return status == CHN_OK ? scan_sql(&s, out, err) : status;
+}
+
+chn_status source_mutations_sql(struct batch_job *job, const struct model_group_by *gb,
+                                struct days days, const char **sql, struct chn_err *err)
+{
+  struct chn_buf text = { 0 };
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < gb->n_sources && status == CHN_OK; i++) {
+    chn_buf_adds(&text, i > 0 ? " UNION ALL BY NAME " : "");
+    status = mutation_scan(job, gb, &gb->sources[i], days, &text, err);
+    if (status != CHN_OK) {
+      chn_wrap(err, "source %d", i + 1);
+    }
+  }
+  *sql = arena_strdup(job->arena, chn_buf_str(&text));
+  chn_buf_deinit(&text);
+  return status;
+}
+
 // ---- a join's left side -----------------------------------------------------------------------
 
 chn_status source_left_sql(struct batch_job *job, const struct model_source *left,

@@ -28,6 +28,12 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
                                enum model_accuracy accuracy, struct days range, const char **sql,
                                struct chn_err *err);
 
+/// The mutations of a GroupBy of entities, UNION ALL: what source_group_by_sql selects, and
+/// `mutation_ts` and `is_before`, over the mutation tables' partitions of `days`. A source without
+/// a mutation table is CHN_E_ARGUMENT.
+chn_status source_mutations_sql(struct batch_job *job, const struct model_group_by *gb,
+                                struct days days, const char **sql, struct chn_err *err);
+
 /// DuckDB SQL of a join's left side for a range of partitions: selects, `ds`, for events `ts`.
 chn_status source_left_sql(struct batch_job *job, const struct model_source *left,
                            struct days range, const char **sql, struct chn_err *err);

@@ -13,7 +13,7 @@ local CASES = {
   'gb_ops_f', 'gb_ops_i', 'gb_ops_int_histogram', 'gb_ops_l', 'gb_ops_nan', 'gb_ops_s', 'gb_ops_s_k',
   'gb_ops_sh', 'gb_ops_str_sum', 'gb_partition_column', 'gb_struct', 'gb_ties', 'gb_two_sources', 'gb_wheres',
   'join_bootstrap', 'join_bootstrap_derived', 'join_chained', 'join_derivations', 'join_derivations_nowild',
-  'join_entity_snapshot', 'join_external', 'join_external_offline', 'join_gb_derivations', 'join_holes',
+  'join_entity_mutations', 'join_entity_snapshot', 'join_external', 'join_external_offline', 'join_gb_derivations', 'join_holes',
   'join_left_entities', 'join_mixed', 'join_skew', 'join_snapshot', 'join_snapshot_no_row_ids', 'join_steps',
   'join_temporal', 'join_temporal_multi', 'sq_bad_macro', 'sq_basic', 'sq_steps', 'sq_udf',
 }
