@@ -17,10 +17,10 @@ return {
         engines,
         seats,
         engine,
-        ds
+        CAST(day AS STRING) AS ds
       FROM raw.planes
       CROSS JOIN (
-        SELECT CAST(explode(sequence(to_date('{{ start_date }}'), to_date('{{ end_date }}'))) AS STRING) AS ds
+        SELECT explode(sequence(to_date('{{ start_date }}'), to_date('{{ end_date }}'))) AS day
       ) days
     ]],
   },
