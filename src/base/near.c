@@ -1,6 +1,7 @@
 #include "base/near.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { LONGEST = 64 }; // a longer name is never near
@@ -10,24 +11,32 @@ static size_t least(size_t x, size_t y)
   return x < y ? x : y;
 }
 
-/// Levenshtein's distance of two strings of at most LONGEST bytes.
+static bool same(char x, char y)
+{
+  return tolower((unsigned char)x) == tolower((unsigned char)y);
+}
+
+/// Levenshtein's distance of two strings of at most LONGEST bytes, where two neighbours swapped,
+/// the most common slip of fingers, count as one edit.
 static size_t distance(const char *x, size_t nx, const char *y, size_t ny)
 {
-  size_t row[LONGEST + 1];
+  size_t rows[3][LONGEST + 1];
   for (size_t j = 0; j <= ny; j++) {
-    row[j] = j;
+    rows[0][j] = j;
   }
   for (size_t i = 1; i <= nx; i++) {
-    size_t diagonal = row[0];
+    size_t *row = rows[i % 3];
+    const size_t *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
     row[0] = i;
     for (size_t j = 1; j <= ny; j++) {
-      const size_t above = row[j];
-      const int same = tolower((unsigned char)x[i - 1]) == tolower((unsigned char)y[j - 1]);
-      row[j] = least(diagonal + (same ? 0 : 1), least(above, row[j - 1]) + 1);
-      diagonal = above;
+      const size_t change = above[j - 1] + (same(x[i - 1], y[j - 1]) ? 0 : 1);
+      row[j] = least(change, least(above[j], row[j - 1]) + 1);
+      if (i > 1 && j > 1 && same(x[i - 1], y[j - 2]) && same(x[i - 2], y[j - 1])) {
+        row[j] = least(row[j], two_above[j - 2] + 1);
+      }
     }
   }
-  return row[ny];
+  return rows[nx % 3][ny];
 }
 
 const char *chn_near(const char *word, const char *const *names, size_t n)

@@ -14,6 +14,11 @@ describe('base near', function()
     assert.equal('Windows', near('windows', 'Window', 'Windows'))
   end)
 
+  it('counts two swapped neighbours as one slip', function()
+    assert.equal('init', near('inti', 'init'))
+    assert.equal('sql', near('slq', 'sql'))
+  end)
+
   it('says nothing when nothing is near', function()
     assert.is_nil(near('amount', 'city', 'country'))
     assert.is_nil(near('amount'))
