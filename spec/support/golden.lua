@@ -32,7 +32,7 @@ function M.names()
   return list
 end
 
-local program = os.getenv('CHRONON_BIN') or 'build/debug/chronon'
+local program = os.getenv('CHRONON_BIN') or 'bin/chronon'
 
 --- Runs a command line; @return boolean ok, string stderr and stdout together
 local function shell(command)

@@ -11,6 +11,7 @@
 #include "batch/assembly.h"
 #include "batch/output.h"
 #include "batch/part.h"
+#include "batch/semantic.h"
 #include "batch/source.h"
 #include "model/names.h"
 #include "warehouse/sql.h"
@@ -281,6 +282,12 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   if (status == CHN_OK && model_has(j->meta_data->set, MODEL_META_DATA_HISTORICAL_BACKFILL) &&
       !j->meta_data->historical_backfill) {
     range.first = range.last;
+  }
+  if (status == CHN_OK) {
+    status = semantic_hash(w->job, j, &w->parts, &w->output.semantic_hash, err);
+  }
+  if (status == CHN_OK) {
+    status = semantic_check(w->job, w->output.table, w->output.semantic_hash, err);
   }
   const char *column = source_partition_column(q);
   const struct output_inputs in = { .tables = &table, .columns = &column, .n = 1 };

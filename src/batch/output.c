@@ -12,8 +12,8 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
   const struct model_meta_data *m = o->meta_data;
   const int32_t n_own = m != NULL ? m->n_table_properties : 0;
   struct arena *a = job->arena;
-  const char **names = arena_alloc(a, ((size_t)n_own + 2) * sizeof *names);
-  const char **values = arena_alloc(a, ((size_t)n_own + 2) * sizeof *values);
+  const char **names = arena_alloc(a, ((size_t)n_own + 4) * sizeof *names);
+  const char **values = arena_alloc(a, ((size_t)n_own + 4) * sizeof *values);
   for (int32_t i = 0; i < n_own; i++) {
     names[i] = m->table_properties[i].key;
     values[i] = m->table_properties[i].value;
@@ -22,6 +22,13 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
   values[n_own] = "true";
   names[n_own + 1] = "chronon_table_type";
   values[n_own + 1] = o->type;
+  int32_t n = n_own + 2;
+  if (o->semantic_hash != NULL) {
+    names[n] = "semantic_hash";
+    values[n++] = o->semantic_hash;
+    names[n] = "semantic_hash_options";
+    values[n++] = "{\"exclude_topic\":\"true\"}";
+  }
   const struct wh_write_options options = {
     .partition_columns = o->unpartitioned       ? NULL
                          : o->partition_columns ? o->partition_columns
@@ -32,7 +39,7 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
     .auto_expand = o->auto_expand,
     .property_names = names,
     .property_values = values,
-    .n_properties = n_own + 2,
+    .n_properties = n,
   };
   return wh_write_begin(job->wh, o->table, &options, w, err);
 }

@@ -8,7 +8,8 @@ struct output {
   const struct model_meta_data *meta_data;
   const char *const *partition_columns; ///< NULL: "ds" alone
   int32_t n_partition_columns;
-  bool unpartitioned; ///< replaced as a whole
+  const char *semantic_hash; ///< of a join; NULL: none is written
+  bool unpartitioned;        ///< replaced as a whole
   bool auto_expand;
 };
 

@@ -119,6 +119,7 @@ static chn_status read_options(struct cli_context *ctx, struct batch_options *o,
   o->end_ds = cli_get(args, end);
   o->start_ds = cli_get(args, "start-ds");
   o->run_first_hole = cli_is_set(args, "run-first-hole");
+  o->unset_semantic_hash = cli_is_set(args, "unset-semantic-hash");
   o->dry_run = cli_is_set(args, "dry-run");
   if (check_ds(end, o->end_ds, err) != CHN_OK || check_ds("start-ds", o->start_ds, err) != CHN_OK ||
       cli_get_int(args, "step-days", 1, 100000, &o->step_days, err) != CHN_OK ||
@@ -192,6 +193,8 @@ static const struct cli_option options[] = {
   { "step-days", 0, CLI_VALUE, "N", "30", NULL, "days computed and written at once" },
   { "run-first-hole", 0, CLI_FLAG, NULL, NULL, NULL,
     "fill missing days before the first existing partition too" },
+  { "unset-semantic-hash", 0, CLI_FLAG, NULL, NULL, NULL,
+    "keep a join's table although another definition made it" },
   { "dry-run", 0, CLI_FLAG, NULL, NULL, NULL, "say what would be computed, and write nothing" },
   { "env", 0, CLI_IGNORED, "ENV", NULL, NULL, "a conf runs the same in every environment" },
   { "parallelism", 0, CLI_IGNORED, "N", NULL, NULL,

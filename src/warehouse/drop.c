@@ -1,4 +1,4 @@
-// Removing and renaming managed tables.
+// Removing, renaming and relabelling managed tables.
 #include "warehouse/wh_int.h"
 
 #include <errno.h>
@@ -114,6 +114,30 @@ chn_status wh_table_rename(struct wh *wh, const char *table, const char *to, str
   }
   if (lock_old >= 0) {
     wh_unlock(wh, &old, lock_old);
+  }
+  arena_deinit(&a);
+  return s;
+}
+
+chn_status wh_property_set(struct wh *wh, const char *table, const char *key, const char *value,
+                           struct chn_err *err)
+{
+  struct arena a = { 0 };
+  struct wh_name name;
+  struct wh_meta meta;
+  const char *folder = NULL;
+  int lock = -1;
+  chn_status s = managed(wh, &a, table, &name, &folder, err);
+  if (s == CHN_OK) {
+    s = wh_lock(wh, &name, &lock, err);
+  }
+  if (s == CHN_OK) {
+    s = wh_meta_read(&a, folder, &meta, err);
+    if (s == CHN_OK) {
+      wh_meta_set_property(&a, &meta, key, value);
+      s = wh_meta_write(folder, &meta, err);
+    }
+    wh_unlock(wh, &name, lock);
   }
   arena_deinit(&a);
   return s;

@@ -59,6 +59,10 @@ chn_status wh_partitions(struct wh *wh, const char *table, const char *column,
 /// Table properties of a managed table; a missing key gives NULL.
 const char *wh_property(struct wh *wh, const char *table, const char *key, struct arena *a);
 
+/// Sets one property of a managed table that exists, by rename.
+chn_status wh_property_set(struct wh *wh, const char *table, const char *key, const char *value,
+                           struct chn_err *err);
+
 /// Removes a managed table, or renames it (archiving); the new name must be free.
 chn_status wh_table_drop(struct wh *wh, const char *table, struct chn_err *err);
 chn_status wh_table_rename(struct wh *wh, const char *table, const char *to, struct chn_err *err);
