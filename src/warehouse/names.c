@@ -125,13 +125,15 @@ chn_status wh_no_table(struct wh *wh, const char *name, struct chn_err *err)
     }
   }
   const char *near = chn_near(name, (const char *const *)known.at, known.n);
-  const chn_status s =
-      near != NULL
-          ? chn_fail(err, CHN_E_NOT_FOUND, "table %s does not exist (did you mean \"%s\"?)", name,
-                     near)
-          : chn_fail(err, CHN_E_NOT_FOUND,
-                     "table %s does not exist: neither a --table gives its path nor is there %s/%s",
-                     name, wh->root, name);
+  struct wh_name parts = { 0 };
+  const bool named = wh_name_parse(&a, name, &parts, NULL) == CHN_OK;
+  const chn_status s = near != NULL
+                           ? chn_fail(err, CHN_E_NOT_FOUND,
+                                      "table %s does not exist (did you mean \"%s\"?)", name, near)
+                           : chn_fail(err, CHN_E_NOT_FOUND,
+                                      "table %s does not exist: neither a --table gives its path "
+                                      "nor is there a folder %s",
+                                      name, named ? wh_table_folder(wh, &a, &parts) : wh->root);
   arena_deinit(&a);
   return s;
 }
