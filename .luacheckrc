@@ -1,5 +1,5 @@
 std = 'luajit'
-max_line_length = 120
+max_line_length = 132
 cache = false
 exclude_files = { 'build/**', '.deps/**' }
 files['spec'] = { std = 'luajit+busted' }

@@ -92,7 +92,7 @@ static void add_shown(struct chn_buf *out, const char *text, int32_t max)
   const bool cut = cli_text_width(text) > max;
   while (*text) {
     const size_t n = next_point(text, &p);
-    const bool control = p < 0x20 || p == 0x7F;
+    const bool control = p < 0x20 || (p >= 0x7F && p < 0xA0);
     width += control ? 4 : point_width(p);
     if (cut && width >= max) {
       chn_buf_adds(out, "…");
