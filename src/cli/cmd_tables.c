@@ -95,8 +95,18 @@ static void write_text(struct codec_json_writer *w, const char *key, const char 
   codec_json_string(w, text, strlen(text));
 }
 
-static void table_json(const struct wh_table *t, char **days, size_t n, struct chn_buf *out)
+// What is printed about one table.
+struct facts {
+  const struct wh_table *table;
+  char **days;
+  size_t n_days;
+  const char **keys, **values; ///< its properties
+  size_t n_properties;
+};
+
+static void table_json(const struct facts *f, struct chn_buf *out)
 {
+  const struct wh_table *t = f->table;
   struct codec_json_writer w;
   struct chn_buf type = { 0 };
   codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
@@ -117,30 +127,43 @@ static void table_json(const struct wh_table *t, char **days, size_t n, struct c
   codec_json_end(&w, ']');
   codec_json_key(&w, "partitions");
   codec_json_begin(&w, '[');
-  for (size_t i = 0; i < n; i++) {
-    codec_json_string(&w, days[i], strlen(days[i]));
+  for (size_t i = 0; i < f->n_days; i++) {
+    codec_json_string(&w, f->days[i], strlen(f->days[i]));
   }
   codec_json_end(&w, ']');
+  codec_json_key(&w, "properties");
+  codec_json_begin(&w, '{');
+  for (size_t i = 0; i < f->n_properties; i++) {
+    write_text(&w, f->keys[i], f->values[i]);
+  }
+  codec_json_end(&w, '}');
   codec_json_end(&w, '}');
   chn_buf_addc(out, '\n');
   chn_buf_deinit(&type);
 }
 
-static void table_text(const struct wh_table *t, char **days, size_t n, struct chn_buf *out)
+static void table_text(const struct facts *f, struct chn_buf *out)
 {
+  const struct wh_table *t = f->table;
+  const size_t n = f->n_days;
   int32_t first_hole = 0;
   char ds[CHN_DS_SIZE];
   chn_buf_addf(out, "%s: %s, %s\n", t->name, kind_of(t), t->path);
   if (has_ds(t) && n == 0) {
     chn_buf_adds(out, "no partitions\n");
   } else if (has_ds(t)) {
-    const size_t holes = count_holes(days, n, &first_hole);
-    chn_buf_addf(out, "%zu partition%s, %s to %s", n, n == 1 ? "" : "s", days[0], days[n - 1]);
+    const size_t holes = count_holes(f->days, n, &first_hole);
+    chn_buf_addf(out, "%zu partition%s, %s to %s", n, n == 1 ? "" : "s", f->days[0],
+                 f->days[n - 1]);
     if (holes) {
       chn_buf_addf(out, ", %zu missing between (the first: %s)", holes,
                    chn_ds_of_day(first_hole, ds));
     }
     chn_buf_addc(out, '\n');
+  }
+  for (size_t i = 0; i < f->n_properties; i++) {
+    chn_buf_addf(out, "%s = %.60s%s\n", f->keys[i], f->values[i],
+                 strlen(f->values[i]) > 60 ? "…" : "");
   }
   chn_buf_addc(out, '\n');
 }
@@ -149,22 +172,22 @@ static chn_status show_table(struct cli_context *ctx, struct wh *wh, const char 
                              struct chn_err *err)
 {
   static const struct cli_column columns[] = { { "column", false }, { "type", false } };
-  struct wh_table t;
-  char **days;
-  size_t n;
+  struct wh_table t = { 0 };
+  struct facts f = { .table = &t };
   if (wh_table_find(wh, name, &ctx->arena, &t, err) != CHN_OK ||
-      partitions_of(ctx, wh, &t, &days, &n, err) != CHN_OK) {
+      partitions_of(ctx, wh, &t, &f.days, &f.n_days, err) != CHN_OK) {
     return err->code;
   }
+  f.n_properties = wh_properties(wh, name, &ctx->arena, &f.keys, &f.values);
   struct chn_buf out = { 0 };
   if (ctx->style.format == CLI_JSON) {
-    table_json(&t, days, n, &out);
+    table_json(&f, &out);
   } else {
     struct cli_grid grid;
     cli_grid_init(&grid, columns, 2);
     add_schema(&grid, &t.schema);
     if (ctx->style.format == CLI_TABLE) {
-      table_text(&t, days, n, &out);
+      table_text(&f, &out);
     }
     cli_grid_print(&grid, &ctx->style, &out);
     cli_grid_deinit(&grid);

@@ -232,17 +232,27 @@ chn_status wh_table_list(struct wh *wh, struct arena *a, struct wh_table **out, 
   return CHN_OK;
 }
 
-const char *wh_property(struct wh *wh, const char *table, const char *key, struct arena *a)
+size_t wh_properties(struct wh *wh, const char *table, struct arena *a, const char ***keys,
+                     const char ***values)
 {
   struct wh_name name;
   struct wh_meta meta;
   if (wh_name_parse(a, table, &name, NULL) != CHN_OK || wh_source_path(wh, name.full) != NULL ||
       wh_meta_read(a, wh_table_folder(wh, a, &name), &meta, NULL) != CHN_OK) {
-    return NULL;
+    return 0;
   }
-  for (size_t i = 0; i < meta.property_names.n; i++) {
-    if (strcmp(meta.property_names.at[i], key) == 0) {
-      return meta.property_values.at[i];
+  *keys = (const char **)meta.property_names.at;
+  *values = (const char **)meta.property_values.at;
+  return meta.property_names.n;
+}
+
+const char *wh_property(struct wh *wh, const char *table, const char *key, struct arena *a)
+{
+  const char **keys = NULL, **values = NULL;
+  const size_t n = wh_properties(wh, table, a, &keys, &values);
+  for (size_t i = 0; i < n; i++) {
+    if (strcmp(keys[i], key) == 0) {
+      return values[i];
     }
   }
   return NULL;

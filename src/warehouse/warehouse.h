@@ -59,6 +59,10 @@ chn_status wh_partitions(struct wh *wh, const char *table, const char *column,
 /// Table properties of a managed table; a missing key gives NULL.
 const char *wh_property(struct wh *wh, const char *table, const char *key, struct arena *a);
 
+/// All of them, sorted by key; returns their number, 0 for a table that has none or is not managed.
+size_t wh_properties(struct wh *wh, const char *table, struct arena *a, const char ***keys,
+                     const char ***values);
+
 /// Sets one property of a managed table that exists, by rename.
 chn_status wh_property_set(struct wh *wh, const char *table, const char *key, const char *value,
                            struct chn_err *err);

@@ -76,6 +76,8 @@ describe('chronon run --mode backfill', function()
     assert.matches('part 1 of 1: shop_spending_v1\n', r.err, 1, true)
     assert.equal(0, program.shell('test -d ' .. dir .. '/warehouse/shop/shop_training_set_v1/ds=2024-01-14'))
     assert.matches('nothing to do', backfill('--ds', '2024-01-14').out)
+    local shown = run({ 'tables', 'shop.shop_training_set_v1' }).out
+    assert.matches('7 partitions, 2024-01-08 to 2024-01-14\nchronon_generated = true\n', shown, 1, true)
     -- visit 4 is cyd's: one purchase within the day before it, a book
     local rows = run({ 'sql', 'SELECT shop_spending_v1_amount_sum_1d AS spent FROM shop.shop_training_set_v1'
       .. ' WHERE visit_id = 4', '-o', 'csv' })
