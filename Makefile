@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 export CHRONON_DEPS ?= $(CURDIR)/.deps
 
-.PHONY: help quickstart setup setup-all build test lint format asan tsan bench clean
+.PHONY: help quickstart setup setup-all build test lint docs format asan tsan bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -21,6 +21,9 @@ test: setup-all build ## every spec; last line: N passed, N failed
 
 lint: setup-all ## layers, formatting, luacheck, sizes, READMEs; the build itself has warnings as errors
 	@tools/lint
+
+docs: build ## docs/reference/cli.md from the program
+	@bin/chronon help --reference >docs/reference/cli.md
 
 format: ## clang-format every C file
 	@git ls-files 'src/*.c' 'src/*.h' 'src/*.cpp' 'include/*.h' | xargs clang-format -i
