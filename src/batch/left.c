@@ -7,8 +7,12 @@
 
 static void set_snapshot(struct left *l, size_t row, int64_t day_end)
 {
-  char ds[CHN_DS_SIZE];
   l->day_end[row] = day_end;
+  if (row > 0 && l->day_end[row - 1] == day_end) {
+    l->snapshot_ds[row] = l->snapshot_ds[row - 1]; // rows mostly come day by day
+    return;
+  }
+  char ds[CHN_DS_SIZE];
   chn_ds_of_day(chn_day_of_ms(day_end) - 1, ds);
   l->snapshot_ds[row] = row_str_make(ds, strlen(ds));
 }
