@@ -50,9 +50,14 @@ chn_status sp_register(duckdb_connection con, const struct sp_overload *rows, si
 
 chn_status sql_install(struct _duckdb_connection *con, struct chn_err *err)
 {
-  chn_status st = sp_install_cast(con, err);
-  st = st == CHN_OK ? sp_install_arith(con, err) : st;
-  st = st == CHN_OK ? sp_install_date(con, err) : st;
+  chn_status (*const installs[])(duckdb_connection, struct chn_err *) = {
+    sp_install_cast, sp_install_arith,   sp_install_math, sp_install_string, sp_install_date,
+    sp_install_span, sp_install_pattern, sp_install_hash, sp_install_type,
+  };
+  chn_status st = CHN_OK;
+  for (size_t i = 0; i < sizeof installs / sizeof *installs && st == CHN_OK; i++) {
+    st = installs[i](con, err);
+  }
   if (st != CHN_OK) {
     return st;
   }

@@ -69,7 +69,8 @@ DIVIDE(mod_i64, int64_t, int64_t, y[i] == -1 ? 0 : x[i] % y[i])
 DIVIDE(mod_f32, float, float, fmodf(x[i], y[i]))
 DIVIDE(mod_f64, double, double, fmod(x[i], y[i]))
 DIVIDE(div_i64, int64_t, int64_t, y[i] == -1 ? (int64_t)(0 - (uint64_t)x[i]) : x[i] / y[i])
-DIVIDE(pmod_i32, int32_t, int32_t, y[i] == -1 ? 0 : (x[i] % y[i] + (int64_t)y[i]) % y[i])
+DIVIDE(pmod_i32, int32_t, int32_t,
+       y[i] == -1 ? 0 : (x[i] % y[i] < 0 ? (x[i] % y[i] + (int64_t)y[i]) % y[i] : x[i] % y[i]))
 DIVIDE(pmod_i64, int64_t, int64_t,
        y[i] == -1 ? 0 : (x[i] % y[i] < 0 ? (x[i] % y[i] + y[i]) % y[i] : x[i] % y[i]))
 DIVIDE(pmod_f64, double, double,
@@ -160,23 +161,10 @@ static void mod_text(duckdb_function_info info, duckdb_data_chunk in, duckdb_vec
 
 static const int64_t day_micros = 86400000000;
 
-static int64_t add_months(int64_t days, int64_t months)
-{
-  int64_t year = 0;
-  int32_t month = 0;
-  int32_t day = 0;
-  sp_civil_of(days, &year, &month, &day);
-  const int64_t all = year * 12 + month - 1 + months;
-  year = sp_floor_div(all, 12);
-  month = (int32_t)(all - year * 12) + 1;
-  const int32_t last = sp_month_days(year, month);
-  return sp_days_of(year, month, day < last ? day : last);
-}
-
 static int64_t shifted(int64_t micros, const duckdb_interval *by, int sign)
 {
   const int64_t days = sp_floor_div(micros, day_micros);
-  const int64_t moved = add_months(days, sign * by->months) + sign * by->days;
+  const int64_t moved = sp_add_months(days, sign * by->months) + sign * by->days;
   return moved * day_micros + (micros - days * day_micros) + sign * by->micros;
 }
 
@@ -215,10 +203,10 @@ static void subtract_time(duckdb_function_info info, duckdb_data_chunk in, duckd
 }
 
 // date (+|-) an interval of whole days
-static void shift_date(duckdb_data_chunk in, duckdb_vector out, int sign)
+static void shift_date(duckdb_data_chunk in, duckdb_vector out, int at, int sign)
 {
-  const int32_t *x = duckdb_vector_get_data(duckdb_data_chunk_get_vector(in, 0));
-  const duckdb_interval *y = duckdb_vector_get_data(duckdb_data_chunk_get_vector(in, 1));
+  const int32_t *x = duckdb_vector_get_data(duckdb_data_chunk_get_vector(in, (idx_t)at));
+  const duckdb_interval *y = duckdb_vector_get_data(duckdb_data_chunk_get_vector(in, (idx_t)!at));
   int32_t *z = duckdb_vector_get_data(out);
   sp_copy_nulls(in, out);
   const uint64_t *valid = duckdb_vector_get_validity(out);
@@ -233,13 +221,19 @@ static void shift_date(duckdb_data_chunk in, duckdb_vector out, int sign)
 static void add_date(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   (void)info;
-  shift_date(in, out, 1);
+  shift_date(in, out, 0, 1);
+}
+
+static void add_date_right(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+  (void)info;
+  shift_date(in, out, 1, 1);
 }
 
 static void subtract_date(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   (void)info;
-  shift_date(in, out, -1);
+  shift_date(in, out, 0, -1);
 }
 
 #define DIFFERENCE(name, type, days_of, micros_of)                                                 \
@@ -285,6 +279,7 @@ static const struct sp_overload overloads[] = {
   { "sp_add", add_i32, DAY, { DAY, I32 }, 0, 0 },
   { "sp_add", add_i32, DAY, { I32, DAY }, 0, 0 },
   { "sp_add", add_date, DAY, { DAY, SPAN }, 0, 0 },
+  { "sp_add", add_date_right, DAY, { SPAN, DAY }, 0, 0 },
   { "sp_add", add_time, TSZ, { TSZ, SPAN }, 0, 0 },
   { "sp_add", add_time, TS, { TS, SPAN }, 0, 0 },
   { "sp_add", add_time_right, TSZ, { SPAN, TSZ }, 0, 0 },

@@ -129,19 +129,6 @@ static void run_part(duckdb_function_info info, duckdb_data_chunk in, duckdb_vec
 
 // ---- arithmetic -------------------------------------------------------------------------------
 
-static int64_t months_later(int64_t days, int64_t months)
-{
-  int64_t year = 0;
-  int32_t month = 0;
-  int32_t day = 0;
-  sp_civil_of(days, &year, &month, &day);
-  const int64_t all = year * 12 + month - 1 + months;
-  year = sp_floor_div(all, 12);
-  month = (int32_t)(all - year * 12) + 1;
-  const int32_t last = sp_month_days(year, month);
-  return sp_days_of(year, month, day < last ? day : last);
-}
-
 static void run_add_months(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   const int32_t *x = duckdb_vector_get_data(duckdb_data_chunk_get_vector(in, 0));
@@ -151,7 +138,7 @@ static void run_add_months(duckdb_function_info info, duckdb_data_chunk in, duck
   (void)info;
   sp_copy_nulls(in, out);
   for (idx_t i = 0; i < n; i++) {
-    z[i] = (int32_t)months_later(x[i], y[i]);
+    z[i] = (int32_t)sp_add_months(x[i], y[i]);
   }
 }
 

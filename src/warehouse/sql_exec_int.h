@@ -25,6 +25,12 @@ chn_status sp_register(duckdb_connection con, const struct sp_overload *rows, si
 chn_status sp_install_cast(duckdb_connection con, struct chn_err *err);
 chn_status sp_install_arith(duckdb_connection con, struct chn_err *err);
 chn_status sp_install_date(duckdb_connection con, struct chn_err *err);
+chn_status sp_install_hash(duckdb_connection con, struct chn_err *err);
+chn_status sp_install_math(duckdb_connection con, struct chn_err *err);
+chn_status sp_install_pattern(duckdb_connection con, struct chn_err *err);
+chn_status sp_install_span(duckdb_connection con, struct chn_err *err);
+chn_status sp_install_string(duckdb_connection con, struct chn_err *err);
+chn_status sp_install_type(duckdb_connection con, struct chn_err *err);
 
 // ---- reading and writing vectors --------------------------------------------------------------
 
@@ -112,3 +118,6 @@ int64_t sp_days_of(int64_t year, int32_t month, int32_t day);
 void sp_civil_of(int64_t days, int64_t *year, int32_t *month, int32_t *day);
 int32_t sp_month_days(int64_t year, int32_t month);
 int64_t sp_floor_div(int64_t a, int64_t b);
+
+/// The same day some months later, or the last one of a shorter month.
+int64_t sp_add_months(int64_t days, int64_t months);

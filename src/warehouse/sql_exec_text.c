@@ -251,6 +251,21 @@ static void print_nested(struct chn_buf *b, const struct sp_reader *r, idx_t i)
   }
 }
 
+static void print_int(struct chn_buf *b, int64_t v)
+{
+  char text[SP_MAX_NUMBER];
+  size_t at = sizeof text;
+  uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+  do {
+    text[--at] = (char)('0' + u % 10);
+    u /= 10;
+  } while (u);
+  if (v < 0) {
+    text[--at] = '-';
+  }
+  chn_buf_add(b, text + at, sizeof text - at);
+}
+
 void sp_print(struct chn_buf *b, const struct sp_reader *r, idx_t i)
 {
   char text[SP_MAX_NUMBER];
@@ -258,7 +273,7 @@ void sp_print(struct chn_buf *b, const struct sp_reader *r, idx_t i)
   switch (v.kind) {
   case SP_NULL: chn_buf_adds(b, "null"); break;
   case SP_BOOL: chn_buf_adds(b, v.i ? "true" : "false"); break;
-  case SP_INT: chn_buf_addf(b, "%lld", (long long)v.i); break;
+  case SP_INT: print_int(b, v.i); break;
   case SP_HUGE: chn_buf_add(b, text, sp_huge_text(v.h, 0, text)); break;
   case SP_DECIMAL: chn_buf_add(b, text, sp_huge_text(v.h, v.scale, text)); break;
   case SP_FLOAT:

@@ -40,6 +40,19 @@ int32_t sp_month_days(int64_t year, int32_t month)
   return days[month - 1] + (month == 2 && leap);
 }
 
+int64_t sp_add_months(int64_t days, int64_t months)
+{
+  int64_t year = 0;
+  int32_t month = 0;
+  int32_t day = 0;
+  sp_civil_of(days, &year, &month, &day);
+  const int64_t all = year * 12 + month - 1 + months;
+  year = sp_floor_div(all, 12);
+  month = (int32_t)(all - year * 12) + 1;
+  const int32_t last = sp_month_days(year, month);
+  return sp_days_of(year, month, day < last ? day : last);
+}
+
 size_t sp_date_text(int64_t days, char *out)
 {
   int64_t year = 0;

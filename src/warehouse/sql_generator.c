@@ -102,11 +102,44 @@ static chn_status inline_structs(struct sql_writer *w, struct sql_node *call, in
   return st;
 }
 
+// json_tuple(text, 'a', 'b'): one row, the fields as texts c0, c1, ...
+static chn_status json_tuple(struct sql_writer *w, struct sql_node *call, const char **names,
+                             int32_t n_names, const char **out)
+{
+  const char *text = NULL;
+  if (n_names && n_names != call->n_kids - 1) {
+    return sql_error_at(w->err, w->text, call->pos, "%d names for %d columns", n_names,
+                        call->n_kids - 1);
+  }
+  if (sql_write_as(w, call->kids[0], SQL_C_STRING, &text) != CHN_OK) {
+    return CHN_E_ARGUMENT;
+  }
+  *out = "";
+  for (int32_t i = 1; i < call->n_kids; i++) {
+    const char *field = NULL;
+    if (sql_write_as(w, call->kids[i], SQL_C_STRING, &field) != CHN_OK) {
+      return CHN_E_ARGUMENT;
+    }
+    const char *name = n_names ? names[i - 1] : arena_printf(w->a, "c%d", i - 1);
+    *out = arena_printf(w->a, "%s%ssp_get_json_object(%s, '$.\"' || %s || '\"') AS %s", *out,
+                        i > 1 ? ", " : "", text, field, sql_quote_name(w->a, name));
+  }
+  return CHN_OK;
+}
+
 chn_status sql_write_generator(struct sql_writer *w, struct sql_node *call, bool outer,
                                const char **names, int32_t n_names, const char **out)
 {
   if (strcmp(call->op, "stack") == 0) {
     return stack(w, call, names, n_names, out);
+  }
+  const struct sql_function *f = sql_function_find(call->op);
+  if (f->state == SQL_REFUSED) {
+    return sql_error_at(w->err, w->text, call->pos, "function \"%s\" is not supported: %s", f->name,
+                        f->note);
+  }
+  if (strcmp(call->op, "json_tuple") == 0 && call->n_kids > 1) {
+    return json_tuple(w, call, names, n_names, out);
   }
   if (call->n_kids != 1) {
     return sql_error_at(w->err, w->text, call->pos, "%s takes 1 argument, not %d", call->op,

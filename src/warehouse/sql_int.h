@@ -250,11 +250,18 @@ void *sql_push(struct arena *a, void *array, int32_t *n, size_t size);
 
 // ---- writing ----------------------------------------------------------------------------------
 
+/// A parameter of a lambda and what stands for it.
+struct sql_scope {
+  const char *name;
+  const char *text;
+  const struct sql_scope *outer;
+};
+
 struct sql_writer {
   struct arena *a;
-  const char *text; ///< the source, for positions
-  const char **lambda_names;
-  int32_t n_lambda_names;
+  const char *text;              ///< the source, for positions
+  const struct sql_scope *scope; ///< the parameters of the lambdas around
+  int32_t n_lambdas;             ///< lambdas written so far: names their parameters
   int32_t repeats;
   size_t written;
   struct chn_err *err;
@@ -285,6 +292,17 @@ chn_status sql_write_as(struct sql_writer *w, struct sql_node *n, enum sql_class
 /// Functions that no template expresses; NULL when `name` has none.
 typedef chn_status (*sql_special)(struct sql_writer *w, struct sql_node *n, const char **out);
 sql_special sql_special_find(const char *name);
+sql_special sql_special_collection_find(const char *name);
+sql_special sql_special_text_find(const char *name);
+
+/// A branch list a, b, c from argument `from` on: where strings meet other types, all become
+/// strings, as in Spark.
+chn_status sql_write_branches(struct sql_writer *w, struct sql_node *n, int32_t from,
+                              const char **out);
+
+/// The body of a lambda with `texts` for its parameters. Fails unless it is one of n parameters.
+chn_status sql_write_lambda(struct sql_writer *w, struct sql_node *lambda, const char *const *texts,
+                            int32_t n, const char **out);
 
 chn_status sql_write_cast(struct sql_writer *w, struct sql_node *n, const char **out);
 

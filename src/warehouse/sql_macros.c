@@ -1,8 +1,81 @@
 // Macros: what DuckDB's own functions say in Spark's words, with arguments used more than once.
+// They take their arguments as expressions, so that they work for any type.
 #include "warehouse/sql.h"
+
+static const char prelude[] =
+    "CREATE OR REPLACE MACRO sp_item(x, k) AS x[sp_index(k, typeof(x) LIKE '%[]')];\n"
+    "CREATE OR REPLACE MACRO sp_element_at(x, k) AS x[k];\n"
+    // three-valued logic over lists: NULL where an unknown element could decide
+    "CREATE OR REPLACE MACRO sp_has_null(x) AS list_count(x) < len(x);\n"
+    "CREATE OR REPLACE MACRO sp_has(x, v) AS CASE WHEN v IS NULL THEN sp_has_null(x) "
+    "ELSE list_contains(x, v) END;\n"
+    "CREATE OR REPLACE MACRO sp_any(x) AS CASE WHEN x IS NULL THEN NULL "
+    "WHEN list_contains(x, true) THEN true WHEN sp_has_null(x) THEN NULL ELSE false END;\n"
+    "CREATE OR REPLACE MACRO sp_all(x) AS CASE WHEN x IS NULL THEN NULL "
+    "WHEN list_contains(x, false) THEN false WHEN sp_has_null(x) THEN NULL ELSE true END;\n"
+    "CREATE OR REPLACE MACRO sp_array_contains(x, v) AS CASE WHEN x IS NULL OR v IS NULL THEN NULL "
+    "WHEN list_contains(x, v) THEN true WHEN sp_has_null(x) THEN NULL ELSE false END;\n"
+    "CREATE OR REPLACE MACRO sp_array_position(x, v) AS CASE WHEN x IS NULL OR v IS NULL THEN NULL "
+    "ELSE CAST(coalesce(list_position(x, v), 0) AS BIGINT) END;\n"
+    "CREATE OR REPLACE MACRO sp_array_remove(x, v) AS CASE WHEN v IS NULL THEN NULL "
+    "ELSE list_filter(x, lambda e: e IS DISTINCT FROM v) END;\n"
+    // elements in order of first appearance, one NULL kept
+    "CREATE OR REPLACE MACRO sp_array_distinct(x) AS list_filter(x, lambda e, i: "
+    "NOT sp_has(x[1:i - 1], e));\n"
+    "CREATE OR REPLACE MACRO sp_array_intersect(x, y) AS CASE WHEN y IS NULL THEN NULL ELSE "
+    "list_filter(sp_array_distinct(x), lambda e: sp_has(y, e)) END;\n"
+    "CREATE OR REPLACE MACRO sp_array_except(x, y) AS CASE WHEN y IS NULL THEN NULL ELSE "
+    "list_filter(sp_array_distinct(x), lambda e: NOT sp_has(y, e)) END;\n"
+    "CREATE OR REPLACE MACRO sp_arrays_overlap(x, y) AS CASE WHEN x IS NULL OR y IS NULL THEN NULL "
+    "WHEN list_has_any(x, y) THEN true WHEN len(x) > 0 AND len(y) > 0 AND "
+    "(sp_has_null(x) OR sp_has_null(y)) THEN NULL ELSE false END;\n"
+    "CREATE OR REPLACE MACRO sp_array_append(x, v) AS CASE WHEN x IS NOT NULL "
+    "THEN list_append(x, v) END;\n"
+    "CREATE OR REPLACE MACRO sp_array_prepend(x, v) AS CASE WHEN x IS NOT NULL "
+    "THEN list_prepend(v, x) END;\n"
+    "CREATE OR REPLACE MACRO sp_flatten(x) AS CASE WHEN sp_has_null(x) THEN NULL "
+    "ELSE flatten(x) END;\n"
+    "CREATE OR REPLACE MACRO sp_slice(x, s, n) AS CASE WHEN s > 0 THEN x[s:s + n - 1] "
+    "WHEN len(x) + s < 0 THEN x[1:0] ELSE x[len(x) + s + 1:len(x) + s + n] END;\n"
+    "CREATE OR REPLACE MACRO sp_array_join(x, s) AS CASE WHEN x IS NOT NULL "
+    "THEN sp_concat_ws(s, x) END;\n"
+    "CREATE OR REPLACE MACRO sp_str_to_map(s, d, k) AS map_from_entries(list_transform("
+    "string_split(s, d), lambda e: struct_pack(k := split_part(e, k, 1), v := CASE WHEN "
+    "contains(e, k) THEN substr(e, instr(e, k) + length(k)) END)));\n"
+    "CREATE OR REPLACE MACRO sp_initcap(s) AS array_to_string(list_transform("
+    "string_split(lower(s), ' '), lambda w: upper(w[1:1]) || w[2:]), ' ');\n"
+    "CREATE OR REPLACE MACRO sp_chr(n) AS CASE WHEN n < 0 OR n % 256 = 0 THEN '' "
+    "ELSE chr(CAST(n % 256 AS INTEGER)) END;\n"
+    "CREATE OR REPLACE MACRO sp_find_in_set(s, l) AS CASE WHEN s IS NULL OR l IS NULL THEN NULL "
+    "WHEN contains(s, ',') THEN 0 "
+    "ELSE CAST(coalesce(list_position(string_split(l, ','), s), 0) AS INTEGER) END;\n"
+    "CREATE OR REPLACE MACRO sp_overlay(s, r, p, n) AS sp_substring(s, 1, p - 1) || r || "
+    "sp_substring(s, p + CASE WHEN n < 0 THEN CAST(length(r) AS INTEGER) ELSE n END, 2147483647);\n"
+    "CREATE OR REPLACE MACRO sp_format_number(x, d) AS CASE WHEN d >= 0 THEN "
+    "format('{:,.' || CAST(d AS VARCHAR) || 'f}', x) END;\n"
+    "CREATE OR REPLACE MACRO sp_get_json_object(s, p) AS CASE WHEN json_valid(s) "
+    "THEN json_extract_string(s, p) END;\n"
+    "CREATE OR REPLACE MACRO sp_json_array_length(s) AS CASE WHEN json_valid(s) AND "
+    "json_type(s) = 'ARRAY' THEN CAST(json_array_length(s) AS INTEGER) END;\n"
+    "CREATE OR REPLACE MACRO sp_json_object_keys(s) AS CASE WHEN json_valid(s) AND "
+    "json_type(s) = 'OBJECT' THEN json_keys(s) END;\n"
+    "CREATE OR REPLACE MACRO sp_width_bucket(x, low, high, n) AS CASE "
+    "WHEN n <= 0 OR low = high OR isnan(x) OR isinf(low) OR isinf(high) THEN NULL "
+    "WHEN low < high THEN CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 "
+    "ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END "
+    "ELSE CASE WHEN x > low THEN 0 WHEN x <= high THEN n + 1 "
+    "ELSE CAST(floor(n * (low - x) / (low - high)) AS BIGINT) + 1 END END;\n"
+    // a local time that a zone has twice is the earlier instant, as in java.time
+    "CREATE OR REPLACE MACRO sp_to_utc(t, z) AS CASE WHEN timezone(z, timezone(z, "
+    "timezone('UTC', t)) - INTERVAL 1 HOUR) = timezone('UTC', t) "
+    "THEN timezone(z, timezone('UTC', t)) - INTERVAL 1 HOUR ELSE "
+    "timezone(z, timezone('UTC', t)) END;\n"
+    // DuckDB's skewness is the sample's, Spark's the population's
+    "CREATE OR REPLACE MACRO sp_skewness(g, n, v) AS CASE WHEN n = 0 OR v = 0 THEN NULL "
+    "WHEN n < 3 THEN 0.0::DOUBLE ELSE g * (n - 2) / sqrt(n * (n - 1)) END;\n"
+    "CREATE OR REPLACE MACRO sp_finite(x) AS CASE WHEN isfinite(x) THEN x END;\n";
 
 const char *sql_prelude(void)
 {
-  return "CREATE OR REPLACE MACRO sp_item(x, k) AS CASE WHEN typeof(x) LIKE '%[]' "
-         "THEN x[greatest(TRY_CAST(k AS BIGINT), -1) + 1] ELSE x[k] END;\n";
+  return prelude;
 }

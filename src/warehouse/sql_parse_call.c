@@ -89,6 +89,19 @@ static chn_status parse_substring(struct sql_parser *p, struct sql_node *n)
   return CHN_OK;
 }
 
+// OVERLAY(x PLACING y FROM 3 FOR 2)
+static chn_status parse_overlay(struct sql_parser *p, struct sql_node *n)
+{
+  static const char *const words[] = { "placing", "from", "for" };
+  chn_status st = add_arg(p, n);
+  for (int i = 0; i < 3 && st == CHN_OK; i++) {
+    if (sql_take_word(p, words[i]) || sql_take_op(p, ",")) {
+      st = add_arg(p, n);
+    }
+  }
+  return st;
+}
+
 static chn_status parse_position(struct sql_parser *p, struct sql_node *n)
 {
   // the IN of position('a' IN s) would be read as a predicate: the needle is a primary
@@ -130,12 +143,12 @@ static const struct {
   const char *name;
   chn_status (*parse)(struct sql_parser *p, struct sql_node *n);
 } wordy[] = {
-  { "extract", parse_extract },         { "trim", parse_trim },
-  { "substring", parse_substring },     { "substr", parse_substring },
-  { "position", parse_position },       { "timestampdiff", parse_unit_first },
-  { "timestampadd", parse_unit_first }, { "datediff", parse_unit_first },
-  { "date_diff", parse_unit_first },    { "dateadd", parse_unit_first },
-  { "date_add", parse_unit_first },
+  { "extract", parse_extract },          { "trim", parse_trim },
+  { "substring", parse_substring },      { "substr", parse_substring },
+  { "position", parse_position },        { "overlay", parse_overlay },
+  { "timestampdiff", parse_unit_first }, { "timestampadd", parse_unit_first },
+  { "datediff", parse_unit_first },      { "date_diff", parse_unit_first },
+  { "dateadd", parse_unit_first },       { "date_add", parse_unit_first },
 };
 
 static chn_status parse_arguments(struct sql_parser *p, struct sql_node *n)

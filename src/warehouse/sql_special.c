@@ -2,9 +2,8 @@
 #include "warehouse/sql_int.h"
 #include <string.h>
 
-// Branches of a conditional: where strings meet other types, all become strings, as in Spark.
-static chn_status write_branches(struct sql_writer *w, struct sql_node *n, int32_t from,
-                                 const char **out)
+chn_status sql_write_branches(struct sql_writer *w, struct sql_node *n, int32_t from,
+                              const char **out)
 {
   const enum sql_class all = sql_class_of(n);
   *out = "";
@@ -22,7 +21,7 @@ static chn_status write_branches(struct sql_writer *w, struct sql_node *n, int32
 static chn_status write_coalesce(struct sql_writer *w, struct sql_node *n, const char **out)
 {
   const char *list = NULL;
-  const chn_status st = write_branches(w, n, 0, &list);
+  const chn_status st = sql_write_branches(w, n, 0, &list);
   *out = arena_printf(w->a, "coalesce(%s)", list);
   return st;
 }
@@ -30,7 +29,7 @@ static chn_status write_coalesce(struct sql_writer *w, struct sql_node *n, const
 static chn_status write_extreme(struct sql_writer *w, struct sql_node *n, const char **out)
 {
   const char *list = NULL;
-  const chn_status st = write_branches(w, n, 0, &list);
+  const chn_status st = sql_write_branches(w, n, 0, &list);
   *out = arena_printf(w->a, "%s(%s)", n->op, list);
   return st;
 }
@@ -69,71 +68,6 @@ static chn_status write_nullif(struct sql_writer *w, struct sql_node *n, const c
   return CHN_OK;
 }
 
-static chn_status write_trim(struct sql_writer *w, struct sql_node *n, const char **out)
-{
-  const char *x = NULL;
-  const char *chars = "' '";
-  if (sql_write_as(w, n->kids[0], SQL_C_STRING, &x) != CHN_OK ||
-      (n->n_kids == 2 && sql_write_as(w, n->kids[1], SQL_C_STRING, &chars) != CHN_OK)) {
-    return CHN_E_ARGUMENT;
-  }
-  *out = arena_printf(w->a, "%s(%s, %s)", n->op[0] == 'b' ? "trim" : n->op, x, chars);
-  return CHN_OK;
-}
-
-static chn_status write_concat(struct sql_writer *w, struct sql_node *n, const char **out)
-{
-  if (n->n_kids == 0) {
-    *out = "''::VARCHAR";
-    return CHN_OK;
-  }
-  struct sql_node chain = *n;
-  chain.kind = SQL_CHAIN;
-  chain.op = "||";
-  return sql_write_expr(w, &chain, out);
-}
-
-static chn_status write_named_struct(struct sql_writer *w, struct sql_node *n, const char **out)
-{
-  if (n->n_kids % 2) {
-    return sql_error_at(w->err, w->text, n->pos, "named_struct takes names and values in pairs");
-  }
-  *out = "struct_pack(";
-  for (int32_t i = 0; i < n->n_kids; i += 2) {
-    const char *x = NULL;
-    if (n->kids[i]->kind != SQL_STRING || !*n->kids[i]->text) {
-      return sql_error_at(w->err, w->text, n->kids[i]->pos,
-                          "named_struct: a field's name must be a literal");
-    }
-    if (sql_write_expr(w, n->kids[i + 1], &x) != CHN_OK) {
-      return CHN_E_ARGUMENT;
-    }
-    *out = arena_printf(w->a, "%s%s%s := %s", *out, i ? ", " : "",
-                        sql_quote_name(w->a, n->kids[i]->text), x);
-  }
-  *out = arena_printf(w->a, "%s)", *out);
-  return CHN_OK;
-}
-
-// struct(a, b + 1): fields are called by their names, else col1, col2, ...
-static chn_status write_struct(struct sql_writer *w, struct sql_node *n, const char **out)
-{
-  *out = "struct_pack(";
-  for (int32_t i = 0; i < n->n_kids; i++) {
-    const char *x = NULL;
-    const struct sql_node *k = n->kids[i];
-    const char *name = k->kind == SQL_NAME    ? k->parts[k->n_parts - 1]
-                       : k->kind == SQL_FIELD ? k->text
-                                              : arena_printf(w->a, "col%d", i + 1);
-    if (sql_write_expr(w, n->kids[i], &x) != CHN_OK) {
-      return CHN_E_ARGUMENT;
-    }
-    *out = arena_printf(w->a, "%s%s%s := %s", *out, i ? ", " : "", sql_quote_name(w->a, name), x);
-  }
-  *out = arena_printf(w->a, "%s)", *out);
-  return CHN_OK;
-}
-
 // count(a, b) counts the rows where none is NULL.
 static chn_status write_count(struct sql_writer *w, struct sql_node *n, const char **out)
 {
@@ -160,27 +94,93 @@ static chn_status write_count(struct sql_writer *w, struct sql_node *n, const ch
   return CHN_OK;
 }
 
+// first(x, true) and IGNORE NULLS skip NULLs.
+static chn_status write_first(struct sql_writer *w, struct sql_node *n, const char **out)
+{
+  const char *x = NULL;
+  const char *over = NULL;
+  bool skip = n->ignore_nulls;
+  if (n->n_kids == 2) {
+    if (n->kids[1]->kind != SQL_BOOL) {
+      return sql_error_at(w->err, w->text, n->kids[1]->pos,
+                          "%s: the second argument is TRUE or FALSE", n->op);
+    }
+    skip = skip || strcmp(n->kids[1]->text, "true") == 0;
+  }
+  const bool last = n->op[0] == 'l';
+  if (sql_write_expr(w, n->kids[0], &x) != CHN_OK || sql_write_over(w, n, &over) != CHN_OK) {
+    return CHN_E_ARGUMENT;
+  }
+  if (n->over) {
+    *out = arena_printf(w->a, "%s(%s%s)%s", last ? "last_value" : "first_value", x,
+                        skip ? " IGNORE NULLS" : "", over);
+  } else if (skip && n->filter) {
+    return sql_error_at(w->err, w->text, n->pos,
+                        "%s: IGNORE NULLS beside FILTER: filter NULLs there", n->op);
+  } else {
+    *out =
+        arena_printf(w->a, "%s(%s)%s%s", last ? "last" : "first", x,
+                     skip ? arena_printf(w->a, " FILTER (WHERE (%s) IS NOT NULL)", x) : "", over);
+  }
+  return CHN_OK;
+}
+
+static chn_status write_lag(struct sql_writer *w, struct sql_node *n, const char **out)
+{
+  const char *list = NULL;
+  const char *over = NULL;
+  if (sql_write_list(w, n->kids, n->n_kids, &list) != CHN_OK ||
+      sql_write_over(w, n, &over) != CHN_OK) {
+    return CHN_E_ARGUMENT;
+  }
+  *out =
+      arena_printf(w->a, "%s(%s%s)%s", n->op, list, n->ignore_nulls ? " IGNORE NULLS" : "", over);
+  return CHN_OK;
+}
+
+// round(x, scale): integers of 32 bits stay, decimals are doubles.
+static chn_status write_round(struct sql_writer *w, struct sql_node *n, const char **out)
+{
+  const char *x = NULL;
+  const char *scale = "0::INTEGER";
+  if (sql_write_as(w, n->kids[0], SQL_C_NUMBER, &x) != CHN_OK ||
+      (n->n_kids == 2 && sql_write_as(w, n->kids[1], SQL_C_INT, &scale) != CHN_OK)) {
+    return CHN_E_ARGUMENT;
+  }
+  if (sql_class_of(n->kids[0]) == SQL_C_DECIMAL) {
+    x = arena_printf(w->a, "CAST(%s AS DOUBLE)", x);
+  }
+  *out = arena_printf(w->a, "sp_%s(%s, %s)", n->op, x, scale);
+  return CHN_OK;
+}
+
+static chn_status write_log(struct sql_writer *w, struct sql_node *n, const char **out)
+{
+  const char *x = NULL;
+  const char *y = NULL;
+  if (sql_write_as(w, n->kids[0], SQL_C_DOUBLE, &x) != CHN_OK) {
+    return CHN_E_ARGUMENT;
+  }
+  if (n->n_kids == 1) {
+    *out = arena_printf(w->a, "sp_ln(%s)", x);
+    return CHN_OK;
+  }
+  const chn_status st = sql_write_as(w, n->kids[1], SQL_C_DOUBLE, &y);
+  *out = arena_printf(w->a, "sp_log(%s, %s)", x, y);
+  return st;
+}
+
 static const struct {
   const char *name;
   sql_special write;
 } specials[] = {
-  { "coalesce", write_coalesce },
-  { "nvl", write_coalesce },
-  { "ifnull", write_coalesce },
-  { "greatest", write_extreme },
-  { "least", write_extreme },
-  { "if", write_if },
-  { "iff", write_if },
-  { "nvl2", write_nvl2 },
-  { "nullif", write_nullif },
-  { "trim", write_trim },
-  { "btrim", write_trim },
-  { "ltrim", write_trim },
-  { "rtrim", write_trim },
-  { "concat", write_concat },
-  { "named_struct", write_named_struct },
-  { "struct", write_struct },
-  { "count", write_count },
+  { "coalesce", write_coalesce }, { "nvl", write_coalesce },      { "ifnull", write_coalesce },
+  { "greatest", write_extreme },  { "least", write_extreme },     { "if", write_if },
+  { "nvl2", write_nvl2 },         { "nullif", write_nullif },     { "count", write_count },
+  { "first", write_first },       { "first_value", write_first }, { "last", write_first },
+  { "last_value", write_first },  { "any_value", write_first },   { "lag", write_lag },
+  { "lead", write_lag },          { "nth_value", write_lag },     { "round", write_round },
+  { "bround", write_round },      { "log", write_log },
 };
 
 sql_special sql_special_find(const char *name)
@@ -190,5 +190,6 @@ sql_special sql_special_find(const char *name)
       return specials[i].write;
     }
   }
-  return NULL;
+  const sql_special text = sql_special_text_find(name);
+  return text ? text : sql_special_collection_find(name);
 }

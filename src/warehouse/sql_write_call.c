@@ -1,7 +1,8 @@
 // Calls, by the rows of sql_functions.c. A row's `args` has one letter an argument (the last one
 // repeats): what the argument is turned into where the text does not tell that it is already:
 //   a as it is   s string   d double   i int   l bigint   n number   b boolean   t timestamp
-//   D date       x binary   r as it is, decimals as doubles   f a lambda   c a literal
+//   D date       x binary   y string or binary   r as it is, decimals as doubles
+//   f a lambda   c a literal
 #include "warehouse/sql_int.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -64,6 +65,9 @@ static chn_status write_argument(struct sql_writer *w, struct sql_node *n, char 
     { 'l', SQL_C_LONG },   { 'n', SQL_C_NUMBER }, { 't', SQL_C_TIMESTAMP },
     { 'D', SQL_C_DATE },   { 'b', SQL_C_BOOL },   { 'x', SQL_C_BINARY },
   };
+  if (letter == 'y' && sql_class_of(n) != SQL_C_BINARY) {
+    return sql_write_as(w, n, SQL_C_STRING, out);
+  }
   if (letter == 'r' && sql_class_of(n) == SQL_C_DECIMAL) {
     const chn_status st = sql_write_expr(w, n, out);
     *out = arena_printf(w->a, "CAST(%s AS DOUBLE)", *out);
@@ -120,18 +124,6 @@ static chn_status check_form(struct sql_writer *w, const struct sql_node *n,
   return check_count(w, n, f);
 }
 
-// The aggregate of IGNORE NULLS and of Spark's boolean second argument is the row "<name> nulls".
-static const struct sql_function *ignoring(const struct sql_function *f, const struct sql_node *n)
-{
-  if (!n->ignore_nulls) {
-    return f;
-  }
-  char name[64];
-  snprintf(name, sizeof name, "%s nulls", f->name);
-  const struct sql_function *other = sql_function_find(name);
-  return other ? other : f;
-}
-
 chn_status sql_write_call(struct sql_writer *w, struct sql_node *n, const char **out)
 {
   const struct sql_function *f = sql_function_find(n->op);
@@ -145,7 +137,9 @@ chn_status sql_write_call(struct sql_writer *w, struct sql_node *n, const char *
     const sql_special special = sql_special_find(f->name);
     return special ? special(w, n, out) : unknown(w, n);
   }
-  f = ignoring(f, n);
+  if (n->ignore_nulls) {
+    return sql_error_at(w->err, w->text, n->pos, "%s: no IGNORE NULLS", f->name);
+  }
   const char **args = arena_calloc(w->a, (size_t)n->n_kids + 1, sizeof *args);
   const char *over = "";
   for (int32_t i = 0; i < n->n_kids; i++) {

@@ -2,6 +2,7 @@
 // engine's sp_ functions, which know Spark's types (wrap-around, NULL for division by zero); what
 // means the same in both stays an operator, so that filters and joins on it stay fast.
 #include "warehouse/sql_int.h"
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,7 +64,14 @@ static chn_status write_number(struct sql_writer *w, const struct sql_node *n, c
 static chn_status write_name(struct sql_writer *w, const struct sql_node *n, const char **out)
 {
   struct chn_buf b = { 0 };
-  for (int32_t i = 0; i < n->n_parts; i++) {
+  const struct sql_scope *scope = n->kind == SQL_NAME ? w->scope : NULL;
+  while (scope && strcasecmp(scope->name, n->parts[0]) != 0) {
+    scope = scope->outer;
+  }
+  if (scope) {
+    chn_buf_addf(&b, n->n_parts > 1 ? "(%s)" : "%s", scope->text);
+  }
+  for (int32_t i = scope != NULL; i < n->n_parts; i++) {
     chn_buf_addf(&b, "%s%s", i ? "." : "", sql_quote_name(w->a, n->parts[i]));
   }
   if (n->kind == SQL_STAR) {
@@ -111,30 +119,32 @@ static chn_status write_interval(struct sql_writer *w, struct sql_node *n, const
 
 // ---- operators --------------------------------------------------------------------------------
 
-// An operand of a comparison, where the other one decides the type: Spark compares a string with a
-// number as numbers, with a date as dates.
+// The conversion of an operand of a comparison, where the other one decides the type: Spark
+// compares a string with a number as numbers, with a date as dates. NULL: none.
+static const char *conversion(enum sql_class mine, enum sql_class other)
+{
+  static const char *const of_text[] = {
+    [SQL_C_INT] = "sp_int",       [SQL_C_LONG] = "sp_bigint",         [SQL_C_DECIMAL] = "sp_double",
+    [SQL_C_DOUBLE] = "sp_double", [SQL_C_NUMBER] = "sp_double",       [SQL_C_BOOL] = "sp_boolean",
+    [SQL_C_DATE] = "sp_date",     [SQL_C_TIMESTAMP] = "sp_timestamp", [SQL_C_STRUCT] = NULL,
+  };
+  if (mine == SQL_C_STRING) {
+    return of_text[other];
+  }
+  if (mine != SQL_C_UNKNOWN || !is_number(other)) {
+    return NULL;
+  }
+  return other == SQL_C_INT ? "sp_like_int" : other == SQL_C_LONG ? "sp_like_bigint" : "sp_num";
+}
+
 static chn_status write_compared(struct sql_writer *w, struct sql_node *n, enum sql_class other,
                                  const char **out)
 {
-  const enum sql_class mine = sql_class_of(n);
   if (sql_write_expr(w, n, out) != CHN_OK) {
     return CHN_E_ARGUMENT;
   }
-  const char *f = NULL;
-  if (mine == SQL_C_STRING) {
-    f = other == SQL_C_INT         ? "sp_int"
-        : other == SQL_C_LONG      ? "sp_bigint"
-        : is_number(other)         ? "sp_double"
-        : other == SQL_C_DATE      ? "sp_date"
-        : other == SQL_C_TIMESTAMP ? "sp_timestamp"
-        : other == SQL_C_BOOL      ? "sp_boolean"
-                                   : NULL;
-  } else if (mine == SQL_C_UNKNOWN && is_number(other)) {
-    f = other == SQL_C_INT ? "sp_like_int" : other == SQL_C_LONG ? "sp_like_bigint" : "sp_num";
-  }
-  if (f) {
-    *out = arena_printf(w->a, "%s(%s)", f, *out);
-  }
+  const char *f = conversion(sql_class_of(n), other);
+  *out = f ? arena_printf(w->a, "%s(%s)", f, *out) : *out;
   return CHN_OK;
 }
 
@@ -152,6 +162,18 @@ static chn_status write_comparison(struct sql_writer *w, struct sql_node *n, con
 }
 
 // Decimals are computed as doubles; a NULL needs a type for the engine to choose a function.
+static bool has_clock(const struct sql_node *n)
+{
+  for (int32_t i = 0; n->kind == SQL_INTERVAL && i < n->n_kids; i++) {
+    const char c = (char)tolower((unsigned char)n->parts[i][0]);
+    const bool minute = c == 'm' && tolower((unsigned char)n->parts[i][1]) != 'o';
+    if (c == 'h' || c == 's' || minute) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static chn_status write_operand(struct sql_writer *w, struct sql_node *n, const char **out)
 {
   const enum sql_class c = sql_class_of(n);
@@ -186,6 +208,9 @@ static chn_status write_arithmetic(struct sql_writer *w, struct sql_node *n, con
   if (write_operand(w, n->kids[0], &x) != CHN_OK || write_operand(w, n->kids[1], &y) != CHN_OK) {
     return CHN_E_ARGUMENT;
   }
+  // a date moved by hours is an instant
+  x = has_clock(n->kids[1]) ? arena_printf(w->a, "sp_timestamp(%s)", x) : x;
+  y = has_clock(n->kids[0]) ? arena_printf(w->a, "sp_timestamp(%s)", y) : y;
   const bool doubles = sql_class_of(n->kids[0]) == SQL_C_DOUBLE &&
                        sql_class_of(n->kids[1]) == SQL_C_DOUBLE && strchr("+-*", n->op[0]);
   if (doubles) {
@@ -208,6 +233,12 @@ static chn_status write_chain(struct sql_writer *w, struct sql_node *n, const ch
   const bool strings = concat && sql_class_of(n) == SQL_C_STRING;
   struct chn_buf b = { 0 };
   chn_status st = CHN_OK;
+  for (int32_t i = 0; strings && i < n->n_kids; i++) {
+    if (n->kids[i]->kind == SQL_NULL) { // DuckDB would forget that it is a string
+      *out = "CAST(NULL AS VARCHAR)";
+      return CHN_OK;
+    }
+  }
   for (int32_t i = 0; i < n->n_kids && st == CHN_OK; i++) {
     const char *kid = NULL;
     st = strings ? sql_write_as(w, n->kids[i], SQL_C_STRING, &kid)
@@ -380,29 +411,24 @@ static chn_status write_case(struct sql_writer *w, struct sql_node *n, const cha
 
 static chn_status write_subscript(struct sql_writer *w, struct sql_node *n, const char **out)
 {
+  // sp_item names its array twice: what is nested in it doubles each time
+  if (w->repeats >= SQL_MAX_REPEATS) {
+    return sql_error_at(w->err, w->text, n->pos, "more than %d subscripts in one another",
+                        SQL_MAX_REPEATS);
+  }
+  w->repeats++;
   const char *args[2] = { NULL, NULL };
   if (sql_write_expr(w, n->kids[0], &args[0]) != CHN_OK ||
       sql_write_expr(w, n->kids[1], &args[1]) != CHN_OK) {
     return CHN_E_ARGUMENT;
   }
   if (sql_class_of(n->kids[1]) == SQL_C_STRING) {
+    w->repeats--;
     *out = arena_printf(w->a, "(%s)[%s]", args[0], args[1]);
     return CHN_OK;
   }
+  w->repeats--;
   return sql_fill(w, n->pos, "sp_item($1, $2)", args, 2, "", "", out);
-}
-
-static chn_status write_lambda(struct sql_writer *w, struct sql_node *n, const char **out)
-{
-  struct chn_buf b = { 0 };
-  for (int32_t i = 0; i < n->n_parts; i++) {
-    chn_buf_addf(&b, "%s%s", i ? ", " : "", sql_quote_name(w->a, n->parts[i]));
-  }
-  const char *body = NULL;
-  const chn_status st = sql_write_expr(w, n->kids[0], &body);
-  *out = arena_printf(w->a, "lambda %s: %s", chn_buf_str(&b), body ? body : "");
-  chn_buf_deinit(&b);
-  return st;
 }
 
 static chn_status write_tuple(struct sql_writer *w, struct sql_node *n, const char **out)
@@ -441,7 +467,8 @@ static chn_status write_node(struct sql_writer *w, struct sql_node *n, const cha
     st = sql_write_expr(w, n->kids[0], out);
     *out = arena_printf(w->a, "(%s).%s", st == CHN_OK ? *out : "", sql_quote_name(w->a, n->text));
     return st;
-  case SQL_LAMBDA: return write_lambda(w, n, out);
+  case SQL_LAMBDA:
+    return sql_error_at(w->err, w->text, n->pos, "a lambda (->) is no value: no function takes it");
   case SQL_QUERY:
   case SQL_EXISTS:
     st = sql_write_query(w, n->query, out);

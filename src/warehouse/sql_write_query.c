@@ -191,11 +191,16 @@ static chn_status write_lateral(struct sql_writer *w, const struct sql_lateral *
                                 struct chn_buf *b)
 {
   const char *text = NULL;
-  if (sql_write_generator(w, l->call, l->outer, l->columns, l->n_columns, &text) != CHN_OK) {
+  const bool fields = strcmp(l->call->op, "inline") == 0; // named behind the subquery instead
+  if (sql_write_generator(w, l->call, l->outer, l->columns, fields ? 0 : l->n_columns, &text) !=
+      CHN_OK) {
     return CHN_E_ARGUMENT;
   }
   const char *alias = l->alias ? l->alias : arena_printf(w->a, "lateral_%d", i);
   chn_buf_addf(b, " CROSS JOIN LATERAL (SELECT %s) AS %s", text, sql_quote_name(w->a, alias));
+  if (fields && l->n_columns) {
+    write_names(w, l->columns, l->n_columns, b);
+  }
   return CHN_OK;
 }
 

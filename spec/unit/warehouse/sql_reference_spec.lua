@@ -1,0 +1,13 @@
+local reference = require('tools.sql_reference')
+
+describe('docs/reference/sql.md', function()
+  it('lists the functions as they are (luajit tools/sql_reference.lua writes it)', function()
+    local tables, count = reference.tables()
+    local file = assert(io.open(reference.path))
+    local text = file:read('*a')
+    file:close()
+    assert.is_true(count >= 150)
+    local _, behind = text:find(reference.mark, 1, true)
+    assert.equal(tables, text:sub(behind + 1))
+  end)
+end)
