@@ -43,7 +43,7 @@ local function shell(command)
   return code == 0, text
 end
 
-local modes = { group_by = 'backfill', join = 'backfill', staging_query = 'backfill' }
+local modes = { group_by = 'backfill', join = 'backfill', staging_query = 'backfill', label_join = 'label-join' }
 
 --- Runs one step of a case in `warehouse`.
 function M.run(case, step, warehouse)
@@ -66,9 +66,9 @@ function M.output_table(case, step)
   return conf.metaData.outputNamespace .. '.' .. conf.metaData.name:gsub('[^%w_]', '_')
 end
 
-function M.expected_types(case, step)
+function M.expected_types(case, out)
   local types = {}
-  for _, column in ipairs(json.decode(assert(read(case.folder .. 'expected/' .. step.out .. '.schema.json')))) do
+  for _, column in ipairs(json.decode(assert(read(case.folder .. 'expected/' .. out .. '.schema.json')))) do
     types[column.name] = column.type
   end
   return types
@@ -90,20 +90,40 @@ local function ordered(columns, step)
   return first
 end
 
---- Compares the output of a step with what the real Chronon made.
+--- What a step writes: its name in expected/ -> the table; a label join has a table and two views.
+local function outputs(case, step)
+  local name = M.output_table(case, step)
+  if step.kind ~= 'label_join' then return { [step.out] = name } end
+  return {
+    [step.out .. '_labels'] = name .. '_labels',
+    [step.out .. '_final_view'] = name .. '_labeled',
+    [step.out .. '_latest_view'] = name .. '_labeled_latest',
+  }
+end
+
+--- Compares what a step wrote with what the real Chronon made.
 --- @param same fun(column, want, got, row): boolean? says which unequal values are the same
 --- @return string[] differences
 function M.compare(case, step, warehouse, same)
+  local lines = {}
+  for out, name in pairs(outputs(case, step)) do
+    for _, line in ipairs(M.compare_table(case, step, warehouse, out, name, same)) do
+      lines[#lines + 1] = out .. ': ' .. line
+    end
+  end
+  return lines
+end
+
+function M.compare_table(case, step, warehouse, out, name, same)
   local wh = rows.open(warehouse, case.table_paths)
   local cdef = require('spec.support.cdef')
   local C = cdef.load('warehouse/warehouse.h')
-  local name = M.output_table(case, step)
   case.warehouse = warehouse
   cdef.check(C.wh_use, wh, name)
   local want, want_columns =
-    rows.read(wh, ("SELECT * FROM read_parquet('%sexpected/%s.parquet')"):format(case.folder, step.out))
+    rows.read(wh, ("SELECT * FROM read_parquet('%sexpected/%s.parquet')"):format(case.folder, out))
   local got, got_columns = rows.read(wh, 'SELECT * FROM ' .. name)
-  local lines, types = {}, M.expected_types(case, step)
+  local lines, types = {}, M.expected_types(case, out)
   local seen = {}
   for _, column in ipairs(got_columns) do
     seen[column.name] = true

@@ -3,6 +3,7 @@
 #include "batch/group_by.h"
 #include "batch/job.h"
 #include "batch/join.h"
+#include "batch/label_join.h"
 #include "batch/staging_query.h"
 
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
@@ -21,4 +22,16 @@ chn_status batch_backfill(const struct model_conf *conf, const struct batch_opti
     return chn_fail(err, CHN_E_ARGUMENT, "%s: a %s has no backfill", conf->name,
                     model_kind_name(conf->kind));
   }
+}
+
+chn_status batch_label_join(const struct model_conf *conf, const struct batch_options *o,
+                            struct batch_report *report, struct chn_err *err)
+{
+  struct batch_job job;
+  job_init(&job, o, report);
+  if (conf->kind != MODEL_JOIN || conf->meta_data == NULL || conf->name == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "labels are of a named join, this is a %s",
+                    model_kind_name(conf->kind));
+  }
+  return label_join(&job, conf->as.join, err);
 }

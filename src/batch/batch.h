@@ -69,6 +69,12 @@ void batch_report_deinit(struct batch_report *r);
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
                           struct batch_report *report, struct chn_err *err);
 
+/// The labels of a join's rows as known on the end date, its `label_ds`: fills the partitions that
+/// `<join>_labels` lacks and makes the views `<join>_labeled` and `<join>_labeled_latest`
+/// (spec/05 §11).
+chn_status batch_label_join(const struct model_conf *conf, const struct batch_options *o,
+                            struct batch_report *report, struct chn_err *err);
+
 /// What `run --mode analyze` prints: schemas of key, left, right and output, and the checks of
 /// keys, timestamps and availability of data.
 struct batch_column {

@@ -159,17 +159,16 @@ static bool is_null_literal(const char *value)
   return strcmp(value, "null") == 0 || strcmp(value, "Null") == 0 || strcmp(value, "NULL") == 0;
 }
 
-/// Leaves out the left rows of skewed keys: per key NOT IN its values, OR-ed over keys (spec/05
-/// §5.1). The values are SQL literals as authored.
-static chn_status without_skew(struct work *w, const char **left_sql, struct chn_err *err)
+chn_status join_without_skew(struct batch_job *job, const struct model_join *j,
+                             const struct part_list *parts, const char **left_sql,
+                             struct chn_err *err)
 {
-  struct arena *a = w->job->arena;
-  const struct model_join *j = w->join;
+  struct arena *a = job->arena;
   struct chn_buf where = { 0 };
   for (int32_t i = 0; i < j->n_skew_keys; i++) {
     const struct model_list_pair *k = &j->skew_keys[i];
     bool null = false;
-    if (!assembly_is_left_key(&w->parts, k->key)) {
+    if (!assembly_is_left_key(parts, k->key)) {
       chn_buf_deinit(&where);
       return chn_fail(err, CHN_E_ARGUMENT, "skew key \"%s\" is not a key of any part", k->key);
     }
@@ -201,7 +200,7 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
   int slices = 1;
   chn_status status = source_left_sql(w->job, w->join->left, step, &left_sql, err);
   if (status == CHN_OK) {
-    status = without_skew(w, &left_sql, err);
+    status = join_without_skew(w->job, w->join, &w->parts, &left_sql, err);
   }
   if (status == CHN_OK) {
     status = slice_count(w, left_sql, &slices, err);

@@ -13,15 +13,18 @@ struct mode {
                     struct batch_options *options, struct chn_err *err);
 };
 
-static chn_status run_backfill(struct cli_context *ctx, const struct model_conf *conf,
-                               struct batch_options *options, struct chn_err *err)
+typedef chn_status (*job_fn)(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct chn_err *err);
+
+static chn_status run_job(struct cli_context *ctx, const struct model_conf *conf,
+                          struct batch_options *options, job_fn job, struct chn_err *err)
 {
   struct batch_report report = { 0 };
   struct cli_progress progress;
   const double start = chn_monotonic_ms();
   cli_progress_init(&progress, ctx);
   options->progress = &progress.callbacks;
-  const chn_status status = batch_backfill(conf, options, &report, err);
+  const chn_status status = job(conf, options, &report, err);
   cli_progress_end(&progress);
   const double seconds = (chn_monotonic_ms() - start) / 1000;
   if (status == CHN_OK && options->dry_run) {
@@ -33,6 +36,18 @@ static chn_status run_backfill(struct cli_context *ctx, const struct model_conf 
   }
   batch_report_deinit(&report);
   return status;
+}
+
+static chn_status run_backfill(struct cli_context *ctx, const struct model_conf *conf,
+                               struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_backfill, err);
+}
+
+static chn_status run_label_join(struct cli_context *ctx, const struct model_conf *conf,
+                                 struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_label_join, err);
 }
 
 static chn_status run_analyze(struct cli_context *ctx, const struct model_conf *conf,
@@ -71,7 +86,7 @@ static const struct mode modes[] = {
   { "stats-summary", NULL },
   { "log-summary", NULL },
   { "log-flattener", NULL },
-  { "label-join", NULL },
+  { "label-join", run_label_join },
   { "model-transform-batch", NULL },
   { "info", NULL },
 };
@@ -87,9 +102,10 @@ static chn_status find_mode(const char *name, const struct mode **out, struct ch
       continue;
     }
     if (!modes[i].run) {
-      return chn_fail(err, CHN_E_ARGUMENT,
-                      "--mode %s is Chronon's, but not in this version; backfill and analyze are",
-                      name);
+      return chn_fail(
+          err, CHN_E_ARGUMENT,
+          "--mode %s is Chronon's, but not in this version; backfill, analyze and label-join are",
+          name);
     }
     *out = &modes[i];
     return CHN_OK;
@@ -98,7 +114,7 @@ static chn_status find_mode(const char *name, const struct mode **out, struct ch
   return near ? chn_fail(err, CHN_E_ARGUMENT, "--mode \"%s\" is unknown (did you mean %s?)", name,
                          near)
               : chn_fail(err, CHN_E_ARGUMENT,
-                         "--mode \"%s\" is unknown; backfill and analyze exist", name);
+                         "--mode \"%s\" is unknown; backfill, analyze and label-join exist", name);
 }
 
 static chn_status check_ds(const char *option, const char *ds, struct chn_err *err)
@@ -186,7 +202,7 @@ static const struct cli_option options[] = {
     "the compiled definition: production/<kind>/<team>/<name>, below the repo" },
   { "mode", 'm', CLI_VALUE, "MODE", "backfill", NULL,
     "backfill: compute the days that the output table lacks; analyze: schemas and checks, no "
-    "data" },
+    "data; label-join: labels of a join's rows, known on the end date" },
   { "ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, yyyy-MM-dd: by default today (UTC)" },
   { "start-ds", 0, CLI_VALUE, "DS", NULL, NULL, "first day, instead of the definition's" },
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
@@ -217,7 +233,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_cmd_run = {
   .name = "run",
-  .summary = "run a compiled definition: backfill, analyze",
+  .summary = "run a compiled definition: backfill, analyze, label-join",
   .examples = "chronon run --mode backfill --conf production/joins/flights/training_set.v1 --ds "
               "2013-12-31\n"
               "chronon run --mode backfill --conf production/group_bys/flights/delays.by_origin_v1 "

@@ -10,7 +10,7 @@ static bool has_ds(const struct wh_table *t)
 
 static const char *kind_of(const struct wh_table *t)
 {
-  return t->managed ? "managed" : "source";
+  return t->view != NULL ? "view" : t->managed ? "managed" : "source";
 }
 
 static chn_status partitions_of(struct cli_context *ctx, struct wh *wh, const struct wh_table *t,

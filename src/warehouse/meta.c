@@ -3,7 +3,8 @@
 //     { "version": 1,
 //       "columns": [ { "name": "user", "type": "BIGINT" }, ... ],   table order, SQL types
 //       "partition_columns": [ "ds" ],
-//       "properties": { "chronon_generated": "true", ... } }
+//       "properties": { "chronon_generated": "true", ... },
+//       "view": "SELECT ..." }             of a view: Spark SQL; columns are then empty
 #include "warehouse/wh_int.h"
 
 #include <jansson.h>
@@ -56,7 +57,9 @@ static bool take(struct arena *a, struct wh_meta *out, json_t *root)
     }
     wh_meta_set_property(a, out, key, json_string_value(value));
   }
-  return true;
+  value = json_object_get(root, "view");
+  out->view = json_is_string(value) ? arena_strdup(a, json_string_value(value)) : NULL;
+  return value == NULL || out->view != NULL;
 }
 
 chn_status wh_meta_read(struct arena *a, const char *folder, struct wh_meta *out,
@@ -78,8 +81,8 @@ chn_status wh_meta_read(struct arena *a, const char *folder, struct wh_meta *out
   } else if (json_integer_value(json_object_get(root, "version")) > VERSION) {
     s = chn_fail(err, CHN_E_CONFLICT, "%s was written by a later version of chronon", path);
   } else if (!take(a, out, root)) {
-    s = chn_fail(err, CHN_E_CORRUPT, "%s: columns, partition_columns or properties are malformed",
-                 path);
+    s = chn_fail(err, CHN_E_CORRUPT,
+                 "%s: columns, partition_columns, properties or view are malformed", path);
   }
   out->found = s == CHN_OK;
   json_decref(root);
@@ -107,6 +110,9 @@ chn_status wh_meta_write(const char *folder, const struct wh_meta *meta, struct 
   json_object_set_new(root, "columns", columns);
   json_object_set_new(root, "partition_columns", partition_columns);
   json_object_set_new(root, "properties", properties);
+  if (meta->view != NULL) {
+    json_object_set_new(root, "view", json_string(meta->view));
+  }
   struct arena a = { 0 };
   char *text = json_dumps(root, JSON_INDENT(2));
   json_decref(root);
@@ -126,6 +132,15 @@ int32_t wh_meta_column(const struct wh_meta *meta, const char *name)
     }
   }
   return -1;
+}
+
+chn_status wh_meta_no_view(const struct wh_meta *meta, const char *name, struct chn_err *err)
+{
+  return meta->view == NULL
+             ? CHN_OK
+             : chn_fail(err, CHN_E_CONFLICT,
+                        "%s is a view: nothing is written to it (drop it, or use another name)",
+                        name);
 }
 
 void wh_meta_set_property(struct arena *a, struct wh_meta *meta, const char *name,

@@ -5,6 +5,7 @@
 #include "warehouse/wh_int.h"
 
 #include "base/hash.h"
+#include "warehouse/sql.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,9 @@ static chn_status look(struct wh *wh, struct arena *a, const char *table, struct
 static uint64_t signature_of(const struct found *f)
 {
   uint64_t hash = f->layout.signature;
+  if (f->meta.view != NULL) {
+    hash = chn_hash(f->meta.view, strlen(f->meta.view) + 1, hash);
+  }
   for (size_t i = 0; i < f->meta.columns.n; i++) {
     hash = chn_hash(f->meta.columns.at[i], strlen(f->meta.columns.at[i]) + 1, hash);
     hash = chn_hash(f->meta.types.at[i], strlen(f->meta.types.at[i]) + 1, hash);
@@ -112,7 +116,15 @@ static chn_status make_view(struct wh *wh, struct arena *a, const struct found *
                             struct chn_err *err)
 {
   const char *select = NULL;
-  chn_status s = wh_view_sql(wh, a, f->name.full, &f->layout, &f->meta, &select, err);
+  char *rendered = NULL;
+  chn_status s = CHN_OK;
+  if (f->meta.view != NULL) {
+    s = sql_render_query(a, f->meta.view, &rendered, err);
+    s = s == CHN_OK ? s : chn_wrap(err, "view %s", f->name.full);
+    select = rendered;
+  } else {
+    s = wh_view_sql(wh, a, f->name.full, &f->layout, &f->meta, &select, err);
+  }
   const char *ns = wh_quote_name(a, f->name.ns);
   const char *table = wh_quote_name(a, f->name.table);
   if (s == CHN_OK) {
@@ -129,7 +141,37 @@ static chn_status make_view(struct wh *wh, struct arena *a, const struct found *
   return s;
 }
 
-static chn_status use(struct wh *wh, struct arena *a, const char *table, struct found *f,
+enum { DEPTH_MAX = 16 }; ///< of views over views: more means that one reads itself
+
+static chn_status use(struct wh *wh, struct arena *a, const char *table, int depth, struct found *f,
+                      struct chn_err *err);
+
+/// Makes known what a view reads. The engine remembers the types of a view's columns, so that it
+/// is made again when a table below it changed: their signatures go into its own.
+static chn_status use_below(struct wh *wh, struct arena *a, const struct found *f, int depth,
+                            uint64_t *signature, struct chn_err *err)
+{
+  char **tables = NULL;
+  size_t n = 0;
+  if (f->meta.view == NULL) {
+    return CHN_OK;
+  }
+  chn_status s = depth < DEPTH_MAX
+                     ? sql_query_tables(a, f->meta.view, &tables, &n, err)
+                     : chn_fail(err, CHN_E_CONFLICT, "more than %d views deep, or a circle of them",
+                                (int)DEPTH_MAX);
+  for (size_t i = 0; i < n && s == CHN_OK; i++) {
+    struct found below;
+    s = use(wh, a, tables[i], depth + 1, &below, err);
+    if (s == CHN_OK) {
+      const uint64_t other = view_of(wh, below.name.full)->signature;
+      *signature = chn_hash(&other, sizeof other, *signature);
+    }
+  }
+  return s == CHN_OK || depth >= DEPTH_MAX - 1 ? s : chn_wrap(err, "view %s", f->name.full);
+}
+
+static chn_status use(struct wh *wh, struct arena *a, const char *table, int depth, struct found *f,
                       struct chn_err *err)
 {
   chn_status s = look(wh, a, table, f, err);
@@ -142,9 +184,10 @@ static chn_status use(struct wh *wh, struct arena *a, const char *table, struct 
                     "tables %s and %s differ only in case, which SQL does not see (rename one)",
                     view->name, f->name.full);
   }
-  const uint64_t signature = signature_of(f);
-  if (view->signature == signature) {
-    return CHN_OK;
+  uint64_t signature = signature_of(f);
+  s = use_below(wh, a, f, depth, &signature, err);
+  if (s != CHN_OK || view->signature == signature) {
+    return s;
   }
   view->signature = 0;
   s = make_view(wh, a, f, err);
@@ -158,7 +201,7 @@ chn_status wh_use(struct wh *wh, const char *table, struct chn_err *err)
 {
   struct arena a = { 0 };
   struct found f;
-  const chn_status s = use(wh, &a, table, &f, err);
+  const chn_status s = use(wh, &a, table, 0, &f, err);
   arena_deinit(&a);
   return s;
 }
@@ -167,11 +210,13 @@ chn_status wh_table_find(struct wh *wh, const char *name, struct arena *a, struc
                          struct chn_err *err)
 {
   struct found f;
-  const chn_status s = use(wh, a, name, &f, err);
+  const chn_status s = use(wh, a, name, 0, &f, err);
   if (s != CHN_OK) {
     return s;
   }
-  *out = (struct wh_table){ .name = f.name.full, .path = f.path, .managed = f.managed };
+  *out = (struct wh_table){
+    .name = f.name.full, .path = f.path, .managed = f.managed, .view = f.meta.view
+  };
   const char *sql = arena_printf(a, "SELECT * FROM %s.%s", wh_quote_name(a, f.name.ns),
                                  wh_quote_name(a, f.name.table));
   return wh_normalise(wh->side, a, &sql, &out->schema, err);

@@ -36,6 +36,7 @@ struct wh_table {
   const char *name; ///< "ns.name"
   const char *path;
   bool managed;             ///< lies in the warehouse folder
+  const char *view;         ///< Spark SQL of a view; NULL: a table
   struct row_schema schema; ///< partition columns included, in the order that SELECT * gives
 };
 
@@ -66,6 +67,13 @@ size_t wh_properties(struct wh *wh, const char *table, struct arena *a, const ch
 /// Sets one property of a managed table that exists, by rename.
 chn_status wh_property_set(struct wh *wh, const char *table, const char *key, const char *value,
                            struct chn_err *err);
+
+/// Makes a view of a Spark SELECT, or replaces one; it is run whenever the view is read. The
+/// SELECT must be valid now; a table is not replaced by a view (CHN_E_CONFLICT). `names` and
+/// `values` are n table properties.
+chn_status wh_view_create(struct wh *wh, const char *view, const char *spark,
+                          const char *const *names, const char *const *values, int32_t n,
+                          struct chn_err *err);
 
 /// Removes a managed table, or renames it (archiving); the new name must be free.
 chn_status wh_table_drop(struct wh *wh, const char *table, struct chn_err *err);

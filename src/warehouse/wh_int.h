@@ -132,12 +132,17 @@ struct wh_meta {
   struct fs_list partition_columns;
   struct fs_list property_names; ///< sorted
   struct fs_list property_values;
+  const char *view; ///< Spark SQL of a view, which has no files; NULL: a table
 };
 
 chn_status wh_meta_read(struct arena *a, const char *folder, struct wh_meta *out,
                         struct chn_err *err);
 chn_status wh_meta_write(const char *folder, const struct wh_meta *meta, struct chn_err *err);
 int32_t wh_meta_column(const struct wh_meta *meta, const char *name);
+
+/// `name` must not be a view, which nothing is written to.
+chn_status wh_meta_no_view(const struct wh_meta *meta, const char *name, struct chn_err *err);
+
 void wh_meta_set_property(struct arena *a, struct wh_meta *meta, const char *name,
                           const char *value);
 

@@ -65,6 +65,9 @@ static chn_status adopt(struct wh_writer *w, struct chn_err *err)
 static chn_status load_meta(struct wh_writer *w, struct chn_err *err)
 {
   chn_status s = wh_meta_read(&w->arena, w->folder, &w->meta, err);
+  if (s == CHN_OK) {
+    s = wh_meta_no_view(&w->meta, w->name.full, err);
+  }
   if (s == CHN_OK && !w->meta.found && wh_is_table(&w->arena, w->folder)) {
     s = adopt(w, err);
   }
