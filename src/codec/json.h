@@ -1,4 +1,4 @@
-/// json.h: JSON documents in memory, and the three textual forms this program writes.
+/// json.h: JSON documents in memory, and the textual forms this program writes.
 ///
 /// The reader takes bytes of any origin. It is strict (RFC 8259: no comments, no trailing commas,
 /// valid UTF-8 only) and keeps what others lose: the order of members, the difference of 5 and 5.0,
@@ -61,6 +61,7 @@ enum codec_json_style {
   CODEC_JSON_INDENT,  ///< Python's json.dumps(indent=2): ASCII, no trailing newline
   CODEC_JSON_SPACED,  ///< Python's json.dumps: one line, `, ` and `: `, ASCII
   CODEC_JSON_COMPACT, ///< no blanks, UTF-8 kept: Thrift's TSimpleJSON
+  CODEC_JSON_JACKSON, ///< Jackson's pretty printer: a line a member, `"k" : v`, arrays in a line
 };
 
 /// Writes a document piece by piece. The caller keeps the pieces in order: in an object a key
@@ -68,7 +69,7 @@ enum codec_json_style {
 struct codec_json_writer {
   struct chn_buf *out;
   enum codec_json_style style;
-  int32_t depth;
+  int32_t depth;  ///< open containers; JACKSON: open objects
   bool empty;     ///< nothing was written yet since the last begin
   bool after_key; ///< a key was written and its value not yet
 };

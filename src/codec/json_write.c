@@ -20,33 +20,39 @@ static void new_line(struct codec_json_writer *w)
 }
 
 /// What stands before a member: a comma unless it is the first, and the place to write it.
-static void separate(struct codec_json_writer *w)
+static void separate(struct codec_json_writer *w, bool key)
 {
   if (w->after_key) {
     w->after_key = false;
     return;
   }
   if (!w->empty) {
-    chn_buf_adds(w->out, w->style == CODEC_JSON_SPACED ? ", " : ",");
+    const bool spaced = w->style == CODEC_JSON_SPACED || (w->style == CODEC_JSON_JACKSON && !key);
+    chn_buf_adds(w->out, spaced ? ", " : ",");
+  } else if (w->style == CODEC_JSON_JACKSON && w->out->len > 0 &&
+             w->out->data[w->out->len - 1] == '[') {
+    chn_buf_addc(w->out, ' ');
   }
   w->empty = false;
-  if (w->style == CODEC_JSON_INDENT && w->depth > 0) {
+  if (w->depth > 0 && (w->style == CODEC_JSON_INDENT || (w->style == CODEC_JSON_JACKSON && key))) {
     new_line(w);
   }
 }
 
 void codec_json_begin(struct codec_json_writer *w, char bracket)
 {
-  separate(w);
+  separate(w, false);
   chn_buf_addc(w->out, bracket);
-  w->depth++;
+  w->depth += w->style != CODEC_JSON_JACKSON || bracket == '{';
   w->empty = true;
 }
 
 void codec_json_end(struct codec_json_writer *w, char bracket)
 {
-  w->depth--;
-  if (w->style == CODEC_JSON_INDENT && !w->empty) {
+  w->depth -= w->style != CODEC_JSON_JACKSON || bracket == '}';
+  if (w->style == CODEC_JSON_JACKSON && (w->empty || bracket == ']')) {
+    chn_buf_addc(w->out, ' ');
+  } else if ((w->style == CODEC_JSON_INDENT || w->style == CODEC_JSON_JACKSON) && !w->empty) {
     new_line(w);
   }
   chn_buf_addc(w->out, bracket);
@@ -81,7 +87,7 @@ static void quote(struct codec_json_writer *w, const char *bytes, size_t len)
 {
   static const char named[] = "\"\\\b\f\n\r\t";
   static const char names[] = "\"\\bfnrt";
-  const bool ascii = w->style != CODEC_JSON_COMPACT;
+  const bool ascii = w->style != CODEC_JSON_COMPACT && w->style != CODEC_JSON_JACKSON;
   const unsigned char *s = (const unsigned char *)bytes;
   chn_buf_addc(w->out, '"');
   for (size_t i = 0, n = 1; i < len; i += n) {
@@ -101,21 +107,23 @@ static void quote(struct codec_json_writer *w, const char *bytes, size_t len)
 
 void codec_json_key(struct codec_json_writer *w, const char *key)
 {
-  separate(w);
+  separate(w, true);
   quote(w, key, strlen(key));
-  chn_buf_adds(w->out, w->style == CODEC_JSON_COMPACT ? ":" : ": ");
+  chn_buf_adds(w->out, w->style == CODEC_JSON_COMPACT   ? ":"
+                       : w->style == CODEC_JSON_JACKSON ? " : "
+                                                        : ": ");
   w->after_key = true;
 }
 
 void codec_json_string(struct codec_json_writer *w, const char *bytes, size_t len)
 {
-  separate(w);
+  separate(w, false);
   quote(w, bytes, len);
 }
 
 static void add_plain(struct codec_json_writer *w, const char *text)
 {
-  separate(w);
+  separate(w, false);
   chn_buf_adds(w->out, text);
 }
 

@@ -50,6 +50,7 @@ struct row_builder {
   size_t valid_words; ///< allocated words of valid
   size_t open_from;   ///< LIST, MAP: where the next row's elements begin
   struct arena strings;
+  struct row_type *entry; ///< MAP: the type of its child
   struct row_builder **children;
 };
 
@@ -59,11 +60,11 @@ struct row_builder *row_builder_new(const struct row_type *type)
   b->col.type = type;
   if (type->kind == ROW_MAP) {
     // The child is the STRUCT of key and value: it shares the map's fields.
-    struct row_type *entry = arena_alloc(&b->strings, sizeof *entry);
-    *entry = (struct row_type){ ROW_STRUCT, NULL, type->fields, 2 };
+    b->entry = chn_malloc(sizeof *b->entry);
+    *b->entry = (struct row_type){ ROW_STRUCT, NULL, type->fields, 2 };
     b->col.n_child = 1;
     b->children = chn_calloc(1, sizeof *b->children);
-    b->children[0] = row_builder_new(entry);
+    b->children[0] = row_builder_new(b->entry);
   } else if (type->n_fields > 0) {
     b->col.n_child = type->n_fields;
     b->children = chn_calloc((size_t)type->n_fields, sizeof(struct row_builder *));
@@ -85,12 +86,26 @@ void row_builder_free(struct row_builder *b)
   for (int32_t i = 0; i < b->col.n_child; i++) {
     row_builder_free(b->children[i]);
   }
+  free(b->entry);
   free(b->children);
   free(b->col.child);
   free(b->col.data);
   free(b->col.valid);
   arena_deinit(&b->strings);
   free(b);
+}
+
+void row_builder_clear(struct row_builder *b)
+{
+  for (int32_t i = 0; i < b->col.n_child; i++) {
+    row_builder_clear(b->children[i]);
+  }
+  if (b->col.valid != NULL) {
+    memset(b->col.valid, 0xff, b->valid_words * sizeof *b->col.valid);
+  }
+  b->col.count = 0;
+  b->open_from = 0;
+  arena_reset(&b->strings);
 }
 
 static void reserve(struct row_builder *b, size_t more)

@@ -61,6 +61,9 @@ struct row_builder;
 struct row_builder *row_builder_new(const struct row_type *type);
 void row_builder_free(struct row_builder *b);
 
+/// Forgets all rows, finished or not, and keeps the memory.
+void row_builder_clear(struct row_builder *b);
+
 /// Appends rows[i] of src for i in [0, n); a negative index appends NULL. src has b's type.
 void row_builder_gather(struct row_builder *b, const struct row_col *src, const int64_t *rows,
                         size_t n);
