@@ -126,6 +126,7 @@ function M.again(schema, bytes)
   assert(C.avro_encode(schema, columns_read, 0, buf, err) == C.CHN_OK, ffi.string(err.msg))
   local out = ffi.string(C.chn_buf_str(buf), buf.len)
   C.chn_buf_deinit(buf)
+  assert(keep) -- alive until here
   return out
 end
 

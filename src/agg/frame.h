@@ -66,3 +66,18 @@ chn_status agg_frame_eval(const struct agg_frame *f, const struct agg_queries *q
                           enum agg_tail tail, int threads, struct agg_answers *out,
                           struct chn_err *err);
 void agg_answers_deinit(struct agg_answers *a);
+
+// ---- rows back out ----------------------------------------------------------------------------
+
+/// Reads the rows of a sealed frame back as the plan's input columns, key by key in the order of
+/// time: for what goes row by row through ir.h after all. Not thread-safe; a frame may have several.
+struct agg_frame_reader;
+
+struct agg_frame_reader *agg_frame_reader_new(const struct agg_frame *f);
+void agg_frame_reader_free(struct agg_frame_reader *r);
+
+/// Points cols[j] at column j of plan->inputs, n rows of `key` from its row `from` on: at most
+/// AGG_READ_MAX and at most what the key has. Valid until the next call, strings as long as the
+/// frame.
+size_t agg_frame_read(struct agg_frame_reader *r, int32_t key, size_t from, struct row_col *cols);
+enum { AGG_READ_MAX = 2048 };

@@ -1,0 +1,69 @@
+/// batch_ir.h: what an upload says of one key, and what a fetch makes of it.
+///
+/// A fetch at instant q wants the rows of [floor(q - w, hop), q) for each window w. The upload was
+/// made at the batch end B <= q, without knowing q; streamed rows of [B, q) come on top. So it
+/// keeps two things (spec/04 §5):
+///
+///     collapsed   one IR per windowed part: rows that no q up to B + 2 days can drop
+///     tail hops   per hop size (1 day, 1 hour, 5 minutes) IRs of the bases for each hop in which
+///                 a window may begin until then, so 7-day and 8-day windows share hops
+///
+///       floor(B-w, hop)            ceil(B-w+2d, hop)                       B        q
+///            |-- tail hops ----------------|------------- collapsed -------|- rows -|
+///
+/// A window shorter than two days lives in tail hops alone, an unbounded one in `collapsed` alone.
+/// Upstream loses the row at exactly B - w and, where w is no multiple of its hop (300 h has hops
+/// of a day), all rows of the hop that B - w falls into; its backfill has them. Here both agree:
+/// the tail begins at the hop's start and ends at a hop's end. Upstream's fetcher reads these IRs
+/// as its own, since `hopStart < B - w + 2d` holds for the same hops.
+///
+/// More than two days after B the tail is left over (quirk 4): collapsed rows never leave.
+#pragma once
+#include "agg/ir.h"
+
+enum {
+  AGG_HOP_SIZES = 3,                 ///< 1 day, 1 hour, 5 minutes, in the order of storage
+  AGG_TAIL_BUFFER_MS = 2 * 86400000, ///< how long after B windows are exact
+};
+
+struct agg_batch_ir;
+
+/// Empty, with batch end 0. `plan` must outlive it.
+struct agg_batch_ir *agg_batch_ir_new(const struct agg_plan *plan);
+void agg_batch_ir_free(struct agg_batch_ir *b);
+
+/// Empties it for another key, and sets the batch end.
+void agg_batch_ir_reset(struct agg_batch_ir *b, int64_t end);
+
+/// Adds row `row` of the plan's inputs; rows with ts >= B count nowhere. Rows may come in any
+/// order, of equal ts the first come counts as first. Fails as agg_ir_update does.
+chn_status agg_batch_ir_add(struct agg_batch_ir *b, const struct row_col *inputs, size_t row,
+                            int64_t ts, struct chn_err *err);
+
+/// The columns of the stored form: `collapsedIr`, a STRUCT WindowedIr of the parts' IRs by name,
+/// and `tailHopIrs`, a LIST (hop sizes) of LISTs (by time) of STRUCTs HopIr of the bases' IRs and
+/// the hop's start `ts`.
+struct row_schema agg_batch_ir_columns(struct arena *a, const struct agg_plan *plan);
+
+/// Appends the stored form to outs[0] and outs[1], builders of those columns.
+void agg_batch_ir_store(const struct agg_batch_ir *b, struct row_builder *const outs[2]);
+
+/// Reads it back from row `row` of two columns of any origin; the batch end stays. CHN_E_CORRUPT
+/// when it means nothing; *b is then empty.
+chn_status agg_batch_ir_load(struct agg_batch_ir *b, const struct row_col cols[2], size_t row,
+                             struct chn_err *err);
+
+// ---- serving ----------------------------------------------------------------------------------
+// An answer is an IR of plan->parts: begin, every streamed row of [B, q), end, agg_ir_finish.
+
+/// Makes *out the collapsed IR. CHN_E_ARGUMENT when q is before the batch end.
+chn_status agg_serve_begin(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
+                           struct chn_err *err);
+
+/// Adds a streamed row to the parts whose windows hold it; rows outside [B, q) count nowhere.
+chn_status agg_serve_row(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
+                         const struct row_col *inputs, size_t row, int64_t ts, struct chn_err *err);
+
+/// Merges the tail hops that windows at q still hold.
+chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
+                         struct chn_err *err);
