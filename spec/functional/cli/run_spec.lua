@@ -167,7 +167,7 @@ end)
 
 describe('Ctrl-C', function()
   it('interrupts a query', function()
-    local code = program.shell(('timeout --preserve-status -s INT 0.5 %s sql --duckdb '
+    local code = program.shell(('timeout --preserve-status -s INT 1.5 %s sql --duckdb '
       .. '"SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b" >/dev/null 2>%s/err')
       :format(program.quote(program.bin), dir))
     assert.equal(130, code)
