@@ -35,7 +35,13 @@ describe('warehouse: a writer that dies', function()
       local log = folder .. '/log'
       local pid = tonumber(support.sh(("luajit spec/support/warehouse_child.lua '%s' loop >'%s' 2>&1 & echo $!")
         :format(root, log)))
-      -- The first rounds are killed soon, also before the first commit; later ones amid many.
+      -- The first rounds are killed soon, also before the first commit; later ones amid many: a
+      -- loaded machine may need seconds to reach one.
+      local waited = 0
+      while round > 10 and waited < 20000 and support.sh("wc -c <'" .. log .. "'"):match('%d+') == '0' do
+        ffi.C.usleep(5000)
+        waited = waited + 5
+      end
       ffi.C.usleep(20000 + math.random(0, 15000 * round))
       ffi.C.kill(pid, 9)
       while ffi.C.kill(pid, 0) == 0 and support.sh('cat /proc/' .. pid .. '/stat'):match('%) (%a)') ~= 'Z' do
