@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "batch/chain.h"
 #include "batch/derive.h"
+#include "batch/group_by_incremental.h"
 #include "batch/output.h"
 #include "batch/scan.h"
 #include "batch/source.h"
@@ -214,28 +215,28 @@ static chn_status visit(void *user, struct agg_frame *frame, struct chn_err *err
 
 // ---- one step ---------------------------------------------------------------------------------
 
-/// SELECT keys, (derived) outputs, ds FROM `from`.
-static chn_status output_select(struct work *w, const char *const *base, int32_t n_base,
-                                const char *from, struct chn_err *err)
+chn_status group_by_select(struct batch_job *job, const struct model_group_by *gb,
+                           const char *const *base, int32_t n_base, const char *from,
+                           const char **select, struct chn_err *err)
 {
-  struct arena *a = w->job->arena;
+  struct arena *a = job->arena;
   struct derived *columns = NULL;
   int32_t n = 0;
   chn_status status =
-      derive_columns(a, w->gb->derivations, w->gb->n_derivations, base, n_base, &columns, &n, err);
+      derive_columns(a, gb->derivations, gb->n_derivations, base, n_base, &columns, &n, err);
   if (status != CHN_OK) {
     return status;
   }
   struct chn_buf sql = { 0 };
   chn_buf_adds(&sql, "SELECT ");
-  for (int32_t i = 0; i < w->gb->n_key_columns; i++) {
-    chn_buf_addf(&sql, "%s, ", wh_quote_name(a, w->gb->key_columns[i]));
+  for (int32_t i = 0; i < gb->n_key_columns; i++) {
+    chn_buf_addf(&sql, "%s, ", wh_quote_name(a, gb->key_columns[i]));
   }
   for (int32_t i = 0; i < n; i++) {
     chn_buf_addf(&sql, "%s AS %s, ", columns[i].sql, wh_quote_name(a, columns[i].name));
   }
   chn_buf_addf(&sql, "ds FROM %s", from);
-  w->select = arena_strdup(a, chn_buf_str(&sql));
+  *select = arena_strdup(a, chn_buf_str(&sql));
   chn_buf_deinit(&sql);
   return CHN_OK;
 }
@@ -258,6 +259,20 @@ static chn_status find_keys(struct work *w, const struct row_schema *schema, str
   return CHN_OK;
 }
 
+chn_status group_by_daily_windows(const struct agg_plan *plan, struct chn_err *err)
+{
+  for (int32_t j = 0; j < plan->n_parts; j++) {
+    const struct agg_part *p = &plan->parts[j];
+    if (p->window_ms != 0 && p->window.hours) {
+      return chn_fail(err, CHN_E_ARGUMENT,
+                      "%s: a window of %d hours; a GroupBy's backfill has daily resolution, so "
+                      "write it in days, or use the GroupBy in a join",
+                      p->name, p->window.length);
+    }
+  }
+  return CHN_OK;
+}
+
 static chn_status aggregate_step(struct work *w, const char *sql, struct chn_err *err)
 {
   struct arena *a = w->job->arena;
@@ -274,19 +289,16 @@ static chn_status aggregate_step(struct work *w, const char *sql, struct chn_err
   }
   const char **base = arena_alloc(a, (size_t)w->plan->n_parts * sizeof *base);
   for (int32_t j = 0; j < w->plan->n_parts; j++) {
-    const struct agg_part *p = &w->plan->parts[j];
-    base[j] = p->name;
-    if (p->window_ms != 0 && p->window.hours && !w->entities) {
-      return chn_fail(err, CHN_E_ARGUMENT,
-                      "%s: a window of %d hours; a GroupBy's backfill has daily resolution, so "
-                      "write it in days, or use the GroupBy in a join",
-                      p->name, p->window.length);
-    }
+    base[j] = w->plan->parts[j].name;
+  }
+  if (!w->entities && group_by_daily_windows(w->plan, err) != CHN_OK) {
+    return CHN_E_ARGUMENT;
   }
   w->plan->needs_time |= !w->entities;
   const struct source_reach reach = source_reach_of(w->gb);
   w->reach_ms = reach.unbounded ? INT64_MAX : reach.window_ms;
-  status = output_select(w, base, w->plan->n_parts, "wh_frame('group_by')", err);
+  status = group_by_select(w->job, w->gb, base, w->plan->n_parts, "wh_frame('group_by')",
+                           &w->select, err);
   const struct scan_request r = {
     .sql = sql,
     .plan = w->plan,
@@ -324,7 +336,7 @@ static chn_status plain_step(struct work *w, const char *sql, struct chn_err *er
   }
   const char *from = arena_printf(a, "(%s) WHERE %s", sql, chn_buf_str(&keys));
   chn_buf_deinit(&keys);
-  chn_status status = output_select(w, base, n_base, from, err);
+  chn_status status = group_by_select(w->job, w->gb, base, n_base, from, &w->select, err);
   return status == CHN_OK ? wh_write_select(w->writer, w->select, err) : status;
 }
 
@@ -333,6 +345,9 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
 {
   struct work *w = user;
   const char *sql = NULL;
+  if (w->gb->is_incremental) {
+    return group_by_incremental_step(w->job, w->gb, &w->output, step, written, err);
+  }
   w->step = step;
   chn_status status =
       source_group_by_sql(w->job, w->gb, model_infer_accuracy(w->gb), step, &sql, err);
