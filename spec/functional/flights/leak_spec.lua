@@ -112,6 +112,16 @@ describe('the flights training set', function()
     assert.is_true(tonumber(rows('SELECT count(*) FROM ' .. ours)[1][1]) > 3000)
   end)
 
+  for name, known in pairs({ departures = 'departed', arrivals = 'landed' }) do
+    it('knows all ' .. name .. ' of a day at their instants, not earlier', function()
+      local want = ("SELECT flight_id, known AS ts FROM %s WHERE strftime(make_timestamp(known * 1000), '%%Y-%%m-%%d') "
+        .. "BETWEEN '%s' AND '%s'"):format(known, FIRST, LAST)
+      local got = ("SELECT flight_id, ts FROM %s WHERE ds BETWEEN '%s' AND '%s'"):format(repo:table(name), FIRST, LAST)
+      assert.same({ { '0' } }, rows('SELECT count(*) FROM ((%s) EXCEPT ALL (%s))', want, got))
+      assert.same({ { '0' } }, rows('SELECT count(*) FROM ((%s) EXCEPT ALL (%s))', got, want))
+    end)
+  end
+
   for _, key in ipairs({ 'carrier', 'origin' }) do
     local prefix = 'flights_delays_by_' .. key .. '_v1_delay_'
     for window in pairs(WINDOWS) do
