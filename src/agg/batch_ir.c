@@ -185,8 +185,8 @@ chn_status agg_batch_ir_add(struct agg_batch_ir *b, const struct row_col *inputs
       if (status != CHN_OK) {
         return status;
       }
-    } else if (ts >= e->tail_from && !row_is_null(&inputs[plan->parts[i].input], row)) {
-      // A row without a value would only make an empty hop.
+    } else if (ts >= e->tail_from) {
+      // A row without a value makes a hop too, an empty one, as upstream.
       b->in_hop[e->size * plan->n_bases + plan->parts[i].base] = true;
       any = true;
     }

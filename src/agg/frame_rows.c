@@ -7,6 +7,7 @@
 
 struct agg_frame_reader {
   const struct agg_frame *f;
+  int32_t n_inputs;
   uint64_t **valid;            ///< by input, of AGG_READ_MAX bits
   struct row_str **strings;    ///< FRAME_CODED
   struct row_builder **nested; ///< FRAME_NESTED
@@ -17,6 +18,7 @@ struct agg_frame_reader *agg_frame_reader_new(const struct agg_frame *f)
   const size_t n = (size_t)f->plan->inputs.n_fields;
   struct agg_frame_reader *r = chn_calloc(1, sizeof *r);
   r->f = f;
+  r->n_inputs = f->plan->inputs.n_fields;
   r->valid = chn_calloc(n, sizeof *r->valid);
   r->strings = chn_calloc(n, sizeof *r->strings);
   r->nested = chn_calloc(n, sizeof *r->nested);
@@ -37,7 +39,7 @@ void agg_frame_reader_free(struct agg_frame_reader *r)
   if (r == NULL) {
     return;
   }
-  for (int32_t j = 0; j < r->f->plan->inputs.n_fields; j++) {
+  for (int32_t j = 0; j < r->n_inputs; j++) {
     free(r->valid[j]);
     free(r->strings[j]);
     row_builder_free(r->nested[j]);
@@ -104,7 +106,7 @@ size_t agg_frame_read(struct agg_frame_reader *r, int32_t key, size_t from, stru
     return 0;
   }
   const size_t at = f->start[key] + from;
-  for (int32_t j = 0; j < f->plan->inputs.n_fields; j++) {
+  for (int32_t j = 0; j < r->n_inputs; j++) {
     cols[j] = (struct row_col){ .type = f->cols[j].type, .count = n };
     switch (f->cols[j].form) {
     case FRAME_FIXED: read_fixed(r, j, at, n, &cols[j]); break;

@@ -5,6 +5,7 @@
 #include "batch/join.h"
 #include "batch/label_join.h"
 #include "batch/staging_query.h"
+#include "batch/upload.h"
 
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
                           struct batch_report *report, struct chn_err *err)
@@ -34,4 +35,16 @@ chn_status batch_label_join(const struct model_conf *conf, const struct batch_op
                     model_kind_name(conf->kind));
   }
   return label_join(&job, conf->as.join, err);
+}
+
+chn_status batch_upload(const struct model_conf *conf, const struct batch_options *o,
+                        struct batch_report *report, struct chn_err *err)
+{
+  struct batch_job job;
+  job_init(&job, o, report);
+  if (conf->kind != MODEL_GROUP_BY || conf->meta_data == NULL || conf->name == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "uploads are of a named GroupBy, this is a %s",
+                    model_kind_name(conf->kind));
+  }
+  return upload_table(&job, conf->as.group_by, err);
 }

@@ -93,16 +93,21 @@ double job_time(struct batch_job *job, const char *stage, double since, uint64_t
   return now;
 }
 
+chn_status job_end(const struct batch_job *job, int32_t *day, struct chn_err *err)
+{
+  *day = chn_today();
+  const char *ds = job->o->end_ds;
+  const chn_status status = ds != NULL ? chn_day_of_ds(ds, day, err) : CHN_OK;
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "end date");
+}
+
 chn_status job_range(const struct batch_job *job, const char *first, struct days *out,
                      struct chn_err *err)
 {
   const struct batch_options *o = job->o;
-  out->last = chn_today();
-  if (o->end_ds != NULL) {
-    chn_status status = chn_day_of_ds(o->end_ds, &out->last, err);
-    if (status != CHN_OK) {
-      return chn_wrap(err, "end date");
-    }
+  const chn_status end = job_end(job, &out->last, err);
+  if (end != CHN_OK) {
+    return end;
   }
   const char *start = o->start_ds != NULL ? o->start_ds : first;
   chn_status status = chn_day_of_ds(start, &out->first, err);

@@ -29,6 +29,9 @@ chn_status job_check(const struct batch_job *job, struct chn_err *err);
 /// the time now, so that stages follow each other: t = job_time(job, "scan", t, n).
 double job_time(struct batch_job *job, const char *stage, double since, uint64_t rows);
 
+/// The last day of a job: the end date of its options, or today.
+chn_status job_end(const struct batch_job *job, int32_t *day, struct chn_err *err);
+
 /// Range of a job: start override or `first`, to the end date.
 chn_status job_range(const struct batch_job *job, const char *first, struct days *out,
                      struct chn_err *err);

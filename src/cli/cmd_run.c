@@ -50,6 +50,12 @@ static chn_status run_label_join(struct cli_context *ctx, const struct model_con
   return run_job(ctx, conf, options, batch_label_join, err);
 }
 
+static chn_status run_upload(struct cli_context *ctx, const struct model_conf *conf,
+                             struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_upload, err);
+}
+
 static chn_status run_analyze(struct cli_context *ctx, const struct model_conf *conf,
                               struct batch_options *options, struct chn_err *err)
 {
@@ -73,7 +79,7 @@ static chn_status run_analyze(struct cli_context *ctx, const struct model_conf *
 static const struct mode modes[] = {
   { "backfill", run_backfill },
   { "analyze", run_analyze },
-  { "upload", NULL },
+  { "upload", run_upload },
   { "streaming", NULL },
   { "local-streaming", NULL },
   { "metadata-upload", NULL },
@@ -102,10 +108,10 @@ static chn_status find_mode(const char *name, const struct mode **out, struct ch
       continue;
     }
     if (!modes[i].run) {
-      return chn_fail(
-          err, CHN_E_ARGUMENT,
-          "--mode %s is Chronon's, but not in this version; backfill, analyze and label-join are",
-          name);
+      return chn_fail(err, CHN_E_ARGUMENT,
+                      "--mode %s is Chronon's, but not in this version; backfill, analyze, "
+                      "label-join and upload are",
+                      name);
     }
     *out = &modes[i];
     return CHN_OK;
@@ -114,7 +120,8 @@ static chn_status find_mode(const char *name, const struct mode **out, struct ch
   return near ? chn_fail(err, CHN_E_ARGUMENT, "--mode \"%s\" is unknown (did you mean %s?)", name,
                          near)
               : chn_fail(err, CHN_E_ARGUMENT,
-                         "--mode \"%s\" is unknown; backfill, analyze and label-join exist", name);
+                         "--mode \"%s\" is unknown; backfill, analyze, label-join and upload exist",
+                         name);
 }
 
 static chn_status check_ds(const char *option, const char *ds, struct chn_err *err)
@@ -202,7 +209,8 @@ static const struct cli_option options[] = {
     "the compiled definition: production/<kind>/<team>/<name>, below the repo" },
   { "mode", 'm', CLI_VALUE, "MODE", "backfill", NULL,
     "backfill: compute the days that the output table lacks; analyze: schemas and checks, no "
-    "data; label-join: labels of a join's rows, known on the end date" },
+    "data; label-join: labels of a join's rows, known on the end date; upload: a GroupBy's "
+    "values as an online store has them" },
   { "ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, yyyy-MM-dd: by default today (UTC)" },
   { "start-ds", 0, CLI_VALUE, "DS", NULL, NULL, "first day, instead of the definition's" },
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
@@ -233,7 +241,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_cmd_run = {
   .name = "run",
-  .summary = "run a compiled definition: backfill, analyze, label-join",
+  .summary = "run a compiled definition: backfill, analyze, label-join, upload",
   .examples = "chronon run --mode backfill --conf production/joins/flights/training_set.v1 --ds "
               "2013-12-31\n"
               "chronon run --mode backfill --conf production/group_bys/flights/delays.by_origin_v1 "
