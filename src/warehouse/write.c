@@ -402,6 +402,11 @@ chn_status wh_write_commit(struct wh_writer *w, struct wh_written *out, struct c
 {
   chn_status s = CHN_OK;
   *out = (struct wh_written){ .rows = w->rows };
+  if (w->meta.columns.n == 0) {
+    // No SELECT ever told the columns: a table without any could not be read.
+    wh_write_abort(w);
+    return CHN_OK;
+  }
   if (w->rows == 0) {
     fs_remove(arena_printf(&w->arena, "%s/new/data", w->staging));
   }
