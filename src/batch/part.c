@@ -332,7 +332,8 @@ static bool has_row(const struct work *w, const struct part *p, int32_t answer)
 
 /// The queries as a table: keys, ts, ds and every output, so that SQL derives columns from it.
 static chn_status derive_frame(struct work *w, const struct part *p, const struct derived *columns,
-                               int32_t n, struct wh_rows **rows, struct chn_err *err)
+                               int32_t n, struct wh_rows **rows, struct row_schema *types,
+                               struct chn_err *err)
 {
   struct arena *a = w->job->arena;
   const size_t n_queries = w->asked.queries.n;
@@ -372,7 +373,11 @@ static chn_status derive_frame(struct work *w, const struct part *p, const struc
   chn_buf_adds(&sql, " FROM wh_frame('part')");
   chn_status status = wh_frame_add(w->job->wh, "part", NULL, n_queries, extras, n_extras, err);
   if (status == CHN_OK) {
-    status = wh_rows_load(w->job->wh, chn_buf_str(&sql), rows, err);
+    // The types of the rows die with them, those of the columns must not.
+    status = wh_describe(w->job->wh, chn_buf_str(&sql), a, types, err);
+    if (status == CHN_OK) {
+      status = wh_rows_load(w->job->wh, chn_buf_str(&sql), rows, err);
+    }
     wh_frame_remove(w->job->wh, "part");
   }
   for (int32_t i = 0; i < n_keys; i++) {
@@ -390,21 +395,21 @@ static chn_status derive_part(struct work *w, struct part *p, struct chn_err *er
   struct derived *columns = NULL;
   int32_t n = 0;
   struct wh_rows *rows = NULL;
+  struct row_schema types;
   chn_status status = derive_columns(a, w->gb->derivations, w->gb->n_derivations, p->names, p->n,
                                      &columns, &n, err);
   if (status == CHN_OK) {
-    status = derive_frame(w, p, columns, n, &rows, err);
+    status = derive_frame(w, p, columns, n, &rows, &types, err);
   }
   if (status != CHN_OK) {
     return status;
   }
-  const struct row_schema *schema = wh_rows_schema(rows);
   struct row_col *chunk = arena_alloc(a, (size_t)n * sizeof *chunk);
   struct part_own *own = w->own;
   own->n_derived = n;
   own->derived = chn_calloc((size_t)n, sizeof(struct row_builder *));
   for (int32_t j = 0; j < n; j++) {
-    own->derived[j] = row_builder_new(schema->fields[j].type);
+    own->derived[j] = row_builder_new(types.fields[j].type);
   }
   for (size_t c = 0; c < wh_rows_chunks(rows); c++) {
     const size_t count = wh_rows_chunk(rows, c, chunk);
