@@ -25,14 +25,15 @@ struct batch_progress {
 
 struct batch_options {
   struct wh *wh;
-  const char *end_ds;                    ///< last day, inclusive; NULL: today (UTC)
-  const char *start_ds;                  ///< overrides the definition's first day; may be NULL
-  int32_t step_days;                     ///< days per step; 0: 30
-  bool unset_semantic_hash;              ///< keep a join's table though another definition made it
-  bool run_first_hole;                   ///< also fill days before the earliest existing partition
-  int threads;                           ///< 0: all cores
-  uint64_t memory_limit;                 ///< bytes for the whole program; 0: 60 % of the machine
-  bool dry_run;                          ///< plan only: fills report->steps and writes nothing
+  const char *end_ds;       ///< last day, inclusive; NULL: today (UTC)
+  const char *start_ds;     ///< overrides the definition's first day; may be NULL
+  int32_t step_days;        ///< days per step; 0: 30
+  bool unset_semantic_hash; ///< keep a join's table though another definition made it
+  bool run_first_hole;      ///< also fill days before the earliest existing partition
+  int threads;              ///< 0: all cores
+  uint64_t memory_limit;    ///< bytes for the whole program; 0: 60 % of the machine
+  uint64_t spill_rows;      ///< for tests: scans of more rows are spilled; 0: by memory only
+  bool dry_run;             ///< plan only: fills report->steps and writes nothing
   const struct batch_progress *progress; ///< may be NULL
 };
 

@@ -9,6 +9,9 @@
 
 enum { CHUNK = 2048, PASSES_MAX = 4096 };
 
+/// What a frame of few rows may take whatever the limit: its first rows cost as much as many.
+static const size_t FRAME_LEAST = (size_t)32 << 20;
+
 /// Column positions of a result.
 struct layout {
   int32_t *keys;
@@ -22,6 +25,7 @@ struct pass {
   struct agg_frame *frame;
   uint64_t rows; ///< read
   bool over;     ///< stopped because the frame outgrew its budget
+  bool last;     ///< rows of one pass of a spill: there is no further one
 };
 
 static const char *column_list(struct arena *a, const struct scan_request *r)
@@ -29,6 +33,22 @@ static const char *column_list(struct arena *a, const struct scan_request *r)
   struct chn_buf out = { 0 };
   for (int32_t i = 0; i < r->n_key_columns; i++) {
     chn_buf_addf(&out, "%s%s", i > 0 ? ", " : "", wh_quote_name(a, r->key_columns[i]));
+  }
+  const char *text = arena_strdup(a, chn_buf_str(&out));
+  chn_buf_deinit(&out);
+  return text;
+}
+
+/// The keys as what decides a row's pass: values that key_set takes for one key (a NULL and an
+/// empty string of a tuple) must fall into one pass.
+static const char *hash_list(struct arena *a, const struct scan_request *r)
+{
+  struct chn_buf out = { 0 };
+  for (int32_t i = 0; i < r->n_key_columns; i++) {
+    const enum row_kind kind = r->keys->types[i]->kind;
+    const char *empty = kind == ROW_STRING ? "''" : kind == ROW_BINARY ? "''::BLOB" : "NULL";
+    chn_buf_addf(&out, "%scoalesce(%s, %s)", i > 0 ? ", " : "", wh_quote_name(a, r->key_columns[i]),
+                 empty);
   }
   const char *text = arena_strdup(a, chn_buf_str(&out));
   chn_buf_deinit(&out);
@@ -125,6 +145,15 @@ static chn_status feed(struct pass *p, const struct layout *l, const struct row_
   return agg_frame_append(p->frame, ids, ts, inputs, n, err);
 }
 
+/// Whether the frame is beyond its budget. Few rows may be long ones.
+static bool outgrown(const struct pass *p)
+{
+  const size_t memory = agg_frame_memory(p->frame);
+  const uint64_t stress = p->job->o->spill_rows;
+  const bool many = p->rows >= (uint64_t)64 * CHUNK || memory > FRAME_LEAST;
+  return (many && memory > p->job->frame_budget) || (stress > 0 && !p->last && p->rows > stress);
+}
+
 /// Reads one pass into a new frame.
 static chn_status read_pass(struct pass *p, const char *sql, struct chn_err *err)
 {
@@ -148,10 +177,10 @@ static chn_status read_pass(struct pass *p, const char *sql, struct chn_err *err
     if (status == CHN_OK && n > 0) {
       status = feed(p, &l, cols, n, err);
       p->rows += n;
+      p->over = outgrown(p);
     }
     if (chunk % 64 == 63 && status == CHN_OK) {
       job_rows(p->job, p->rows, 0);
-      p->over = agg_frame_memory(p->frame) > p->job->frame_budget;
       status = job_check(p->job, err);
     }
   }
@@ -194,7 +223,7 @@ static chn_status spill_write(struct pass *p, const char *sql, struct spill *s, 
       a,
       "COPY (SELECT *, row_number() OVER () AS __row, hash(%s) %% %d AS __pass FROM (%s)) TO %s "
       "(FORMAT parquet, PARTITION_BY (__pass), COMPRESSION snappy)",
-      column_list(a, p->r), s->passes, sql, wh_quote_string(a, s->folder));
+      hash_list(a, p->r), s->passes, sql, wh_quote_string(a, s->folder));
   job_note(p->job,
            "the rows do not fit into memory: spilling to disk, %d passes (--memory-limit raises "
            "the limit)",
@@ -213,7 +242,7 @@ static chn_status spill_pass(struct pass *p, const struct spill *s, int pass, st
   const char *files = arena_printf(a, "%s/*.parquet", folder);
   const char *sql = arena_printf(a, "SELECT * EXCLUDE (__row) FROM read_parquet(%s) ORDER BY __row",
                                  wh_quote_string(a, files));
-  struct pass next = { .job = p->job, .r = p->r };
+  struct pass next = { .job = p->job, .r = p->r, .last = true };
   if (p->r->begin != NULL) {
     p->r->begin(p->r->user);
   }
