@@ -101,7 +101,9 @@ static chn_status run_query(struct cli_context *ctx, struct wh *wh, const char *
     return CHN_OK;
   }
   struct wh_result *result;
-  if (wh_query(wh, sql, &result, err) != CHN_OK) {
+  const bool numbers = ctx->style.format == CLI_JSON;
+  if (wh_readable(wh, &ctx->arena, numbers, &sql, err) != CHN_OK ||
+      wh_query(wh, sql, &result, err) != CHN_OK) {
     return err->code;
   }
   const chn_status status = cli_rows_print(ctx, result, max_rows, err);

@@ -35,37 +35,28 @@ static chn_status class_of(duckdb_error_type type, const char *message)
 }
 
 /// Ends the text where DuckDB's advice about itself begins.
-static void cut(char *text, const char *from)
+static void cut_advice(char *text)
 {
-  char *at = strstr(text, from);
-  if (at != NULL) {
-    *at = '\0';
+  static const char *const noise[] = {
+    "\nLINE ",          "\nPossible solution",    "\nPossible Solution",
+    "\nSee also",       "\nStack Trace",          "\nThis error signals",
+    "\nPossible fixes", "\nDatabase is launched", "\nThe search space used"
+  };
+  for (size_t i = 0; i < sizeof noise / sizeof *noise; i++) {
+    char *at = strstr(text, noise[i]);
+    if (at != NULL) {
+      *at = '\0';
+    }
   }
 }
 
-chn_status wh_duck_fail(struct chn_err *err, duckdb_error_type type, const char *message)
+/// The message on one line, without what DuckDB calls the error.
+static void one_line(const char *text, char *line, size_t size)
 {
-  if (message == NULL) {
-    return chn_fail(err, CHN_E_INTERNAL, "the SQL engine failed and does not say why");
-  }
-  const chn_status class = class_of(type, message);
-  char text[sizeof err->msg];
-  snprintf(text, sizeof text, "%s", message);
-  static const char *const noise[] = { "\nLINE ",
-                                       "\nPossible solutions",
-                                       "\nSee also",
-                                       "\nStack Trace",
-                                       "\nThis error signals",
-                                       "\nPossible fixes",
-                                       "\nDatabase is launched" };
-  for (size_t i = 0; i < sizeof noise / sizeof *noise; i++) {
-    cut(text, noise[i]);
-  }
   const char *start = strstr(text, " Error: ");
   start = start != NULL && start - text < 40 ? start + strlen(" Error: ") : text;
-  char line[sizeof text];
   size_t n = 0;
-  for (const char *p = start; *p != '\0' && n + 3 < sizeof line; p++) {
+  for (const char *p = start; *p != '\0' && n + 3 < size; p++) {
     if (*p != '\n') {
       line[n++] = *p;
     } else if (n > 0 && line[n - 1] != ' ') {
@@ -77,13 +68,62 @@ chn_status wh_duck_fail(struct chn_err *err, duckdb_error_type type, const char 
     n--;
   }
   line[n] = '\0';
+}
+
+/// "file.csv" of a CSV error, whose own line for it is far down in the advice.
+static void csv_file(const char *message, char *out, size_t size)
+{
+  static const char mark[] = "\n  file = ";
+  const char *at = strstr(message, mark);
+  if (at != NULL) {
+    at += sizeof mark - 1;
+    snprintf(out, size, " (in %.*s)", (int)strcspn(at, "\n"), at);
+  }
+}
+
+/// A column that is nowhere, in the words of every other error; false for another message.
+static bool column_fail(struct chn_err *err, const char *line)
+{
+  char name[256], known[512] = "";
+  if (sscanf(line, "Referenced column \"%255[^\"]\" not found", name) != 1 &&
+      sscanf(line, "Column \"%255[^\"]\" referenced that exists in the SELECT", name) != 1) {
+    return false;
+  }
+  const char *mark = "Candidate bindings: ";
+  const char *at = strstr(line, mark);
+  if (at != NULL) {
+    snprintf(known, sizeof known, " (known: %s)", at + strlen(mark));
+  }
+  chn_fail(err, CHN_E_ARGUMENT, "column \"%s\" does not exist%s", name, known);
+  return true;
+}
+
+chn_status wh_duck_fail(struct chn_err *err, duckdb_error_type type, const char *message)
+{
+  if (message == NULL) {
+    return chn_fail(err, CHN_E_INTERNAL, "the SQL engine failed and does not say why");
+  }
+  // A streaming result wraps what happened to it in an error of another type.
+  if (strstr(message, "INTERRUPT Error") != NULL) {
+    return chn_fail(err, CHN_E_CANCELLED, "stopped by the user");
+  }
+  const chn_status class =
+      strstr(message, "Out of Memory Error") != NULL ? CHN_E_MEMORY : class_of(type, message);
+  char text[sizeof err->msg], line[sizeof err->msg], file[256] = "";
+  csv_file(message, file, sizeof file);
+  snprintf(text, sizeof text, "%s", message);
+  cut_advice(text);
+  one_line(text, line, sizeof line);
+  if (column_fail(err, line)) {
+    return CHN_E_ARGUMENT;
+  }
   const char *hint = "";
   if (class == CHN_E_MEMORY) {
     hint = " (raise --memory-limit)";
   } else if (strstr(line, "No space left") != NULL) {
     hint = " (free some space and run again)";
   }
-  return chn_fail(err, class, "%s%s", line, hint);
+  return chn_fail(err, class, "%s%s%s", line, file, hint);
 }
 
 // ---- statements -------------------------------------------------------------------------------

@@ -3,7 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_logical(struct chn_buf *out, duckdb_logical_type type, bool normal);
+/// How a type is named.
+enum form {
+  AS_IS,
+  IN_ROWS, ///< the type that stands in for it in rows and files
+  TO_READ, ///< the same, and text for what rows cannot carry
+  TO_PARSE ///< the same, and a double for decimals that fit into one
+};
+
+static void print_logical(struct chn_buf *out, duckdb_logical_type type, enum form form);
 
 // ---- DuckDB's types to ours -------------------------------------------------------------------
 
@@ -60,7 +68,7 @@ const struct row_type *wh_type_of(struct arena *a, duckdb_logical_type type)
   case ROW_STRUCT: return struct_type_of(a, type);
   case ROW_OTHER: {
     struct chn_buf name = { 0 };
-    print_logical(&name, type, false);
+    print_logical(&name, type, AS_IS);
     struct row_type *other = arena_calloc(a, 1, sizeof *other);
     other->kind = ROW_OTHER;
     other->name = arena_strdup(a, chn_buf_str(&name));
@@ -73,9 +81,10 @@ const struct row_type *wh_type_of(struct arena *a, duckdb_logical_type type)
 
 // ---- names of DuckDB's types ------------------------------------------------------------------
 
-/// Of what is one word. `normal`: the type that stands in for it in rows and files.
-static const char *word_of(duckdb_type id, bool normal)
+/// Of what is one word. Unsigned integers widen as Spark's do.
+static const char *word_of(duckdb_type id, enum form form)
 {
+  const bool normal = form != AS_IS;
   switch (id) {
   case DUCKDB_TYPE_TIMESTAMP_S: return normal ? "TIMESTAMP" : "TIMESTAMP_S";
   case DUCKDB_TYPE_TIMESTAMP_MS: return normal ? "TIMESTAMP" : "TIMESTAMP_MS";
@@ -84,9 +93,9 @@ static const char *word_of(duckdb_type id, bool normal)
   case DUCKDB_TYPE_ENUM: return normal ? "VARCHAR" : "ENUM";
   case DUCKDB_TYPE_UUID: return normal ? "VARCHAR" : "UUID";
   case DUCKDB_TYPE_SQLNULL: return normal ? "INTEGER" : "NULL";
-  case DUCKDB_TYPE_UTINYINT: return "UTINYINT";
-  case DUCKDB_TYPE_USMALLINT: return "USMALLINT";
-  case DUCKDB_TYPE_UINTEGER: return "UINTEGER";
+  case DUCKDB_TYPE_UTINYINT: return normal ? "SMALLINT" : "UTINYINT";
+  case DUCKDB_TYPE_USMALLINT: return normal ? "INTEGER" : "USMALLINT";
+  case DUCKDB_TYPE_UINTEGER: return normal ? "BIGINT" : "UINTEGER";
   case DUCKDB_TYPE_UBIGINT: return "UBIGINT";
   case DUCKDB_TYPE_HUGEINT: return "HUGEINT";
   case DUCKDB_TYPE_UHUGEINT: return "UHUGEINT";
@@ -103,13 +112,13 @@ static const char *word_of(duckdb_type id, bool normal)
   }
 }
 
-static void print_and_destroy(struct chn_buf *out, duckdb_logical_type type, bool normal)
+static void print_and_destroy(struct chn_buf *out, duckdb_logical_type type, enum form form)
 {
-  print_logical(out, type, normal);
+  print_logical(out, type, form);
   duckdb_destroy_logical_type(&type);
 }
 
-static void print_struct(struct chn_buf *out, duckdb_logical_type type, bool normal)
+static void print_struct(struct chn_buf *out, duckdb_logical_type type, enum form form)
 {
   struct arena a = { 0 };
   chn_buf_adds(out, "STRUCT(");
@@ -117,23 +126,35 @@ static void print_struct(struct chn_buf *out, duckdb_logical_type type, bool nor
     char *name = duckdb_struct_type_child_name(type, i);
     chn_buf_addf(out, "%s%s ", i > 0 ? ", " : "", wh_quote_name(&a, name));
     duckdb_free(name);
-    print_and_destroy(out, duckdb_struct_type_child_type(type, i), normal);
+    print_and_destroy(out, duckdb_struct_type_child_type(type, i), form);
   }
   chn_buf_addc(out, ')');
   arena_deinit(&a);
 }
 
-static void print_logical(struct chn_buf *out, duckdb_logical_type type, bool normal)
+static void print_decimal(struct chn_buf *out, duckdb_logical_type type, enum form form)
+{
+  const int width = duckdb_decimal_width(type);
+  if (form == TO_PARSE && width <= 15) {
+    chn_buf_adds(out, "DOUBLE"); // whose digits it does not exceed
+  } else if (form == TO_PARSE || form == TO_READ) {
+    chn_buf_adds(out, "VARCHAR");
+  } else {
+    chn_buf_addf(out, "DECIMAL(%d,%d)", width, duckdb_decimal_scale(type));
+  }
+}
+
+static void print_logical(struct chn_buf *out, duckdb_logical_type type, enum form form)
 {
   const duckdb_type id = duckdb_get_type_id(type);
   switch (id) {
   case DUCKDB_TYPE_LIST:
-    print_and_destroy(out, duckdb_list_type_child_type(type), normal);
+    print_and_destroy(out, duckdb_list_type_child_type(type), form);
     chn_buf_adds(out, "[]");
     break;
   case DUCKDB_TYPE_ARRAY:
-    print_and_destroy(out, duckdb_array_type_child_type(type), normal);
-    if (normal) {
+    print_and_destroy(out, duckdb_array_type_child_type(type), form);
+    if (form != AS_IS) {
       chn_buf_adds(out, "[]");
     } else {
       chn_buf_addf(out, "[%llu]", (unsigned long long)duckdb_array_type_array_size(type));
@@ -141,20 +162,21 @@ static void print_logical(struct chn_buf *out, duckdb_logical_type type, bool no
     break;
   case DUCKDB_TYPE_MAP:
     chn_buf_adds(out, "MAP(");
-    print_and_destroy(out, duckdb_map_type_key_type(type), normal);
+    print_and_destroy(out, duckdb_map_type_key_type(type), form);
     chn_buf_adds(out, ", ");
-    print_and_destroy(out, duckdb_map_type_value_type(type), normal);
+    print_and_destroy(out, duckdb_map_type_value_type(type), form);
     chn_buf_addc(out, ')');
     break;
-  case DUCKDB_TYPE_STRUCT: print_struct(out, type, normal); break;
-  case DUCKDB_TYPE_DECIMAL:
-    chn_buf_addf(out, "DECIMAL(%d,%d)", duckdb_decimal_width(type), duckdb_decimal_scale(type));
-    break;
+  case DUCKDB_TYPE_STRUCT: print_struct(out, type, form); break;
+  case DUCKDB_TYPE_DECIMAL: print_decimal(out, type, form); break;
   default:
     if (kind_of(id) != ROW_OTHER) {
       wh_type_sql(out, row_scalar(kind_of(id)));
     } else {
-      chn_buf_adds(out, word_of(id, normal));
+      const char *word = word_of(id, form);
+      const bool text =
+          (form == TO_READ || form == TO_PARSE) && strcmp(word, word_of(id, AS_IS)) == 0;
+      chn_buf_adds(out, text ? "VARCHAR" : word);
     }
   }
 }
@@ -240,8 +262,9 @@ duckdb_logical_type wh_logical_type(const struct row_type *type)
 
 // ---- results ----------------------------------------------------------------------------------
 
-chn_status wh_normalise(duckdb_connection con, struct arena *a, const char **sql,
-                        struct row_schema *out, struct chn_err *err)
+/// Wraps *sql so that its columns have the types that `form` names, where they have others.
+static chn_status cast_to(duckdb_connection con, struct arena *a, enum form form, const char **sql,
+                          struct row_schema *out, struct chn_err *err)
 {
   duckdb_prepared_statement statement;
   chn_status s = wh_prepare(con, *sql, &statement, err);
@@ -259,8 +282,8 @@ chn_status wh_normalise(duckdb_connection con, struct arena *a, const char **sql
     duckdb_logical_type type = duckdb_prepared_statement_column_logical_type(statement, i);
     struct chn_buf is = { 0 };
     struct chn_buf wanted = { 0 };
-    print_logical(&is, type, false);
-    print_logical(&wanted, type, true);
+    print_logical(&is, type, AS_IS);
+    print_logical(&wanted, type, form);
     const bool same = strcmp(chn_buf_str(&is), chn_buf_str(&wanted)) == 0;
     chn_buf_addf(&select, same ? "%sc%llu" : "%sCAST(c%llu AS ", i > 0 ? ", " : "",
                  (unsigned long long)i);
@@ -281,13 +304,26 @@ chn_status wh_normalise(duckdb_connection con, struct arena *a, const char **sql
   if (casts) {
     chn_buf_addf(&select, " FROM (%s) AS t(%s)", *sql, chn_buf_str(&names));
     *sql = arena_strdup(a, chn_buf_str(&select));
-    s = wh_normalise(con, a, sql, out, err);
+    s = cast_to(con, a, form, sql, out, err);
   } else {
     *out = (struct row_schema){ fields, (int32_t)n };
   }
   chn_buf_deinit(&select);
   chn_buf_deinit(&names);
   return s;
+}
+
+chn_status wh_normalise(duckdb_connection con, struct arena *a, const char **sql,
+                        struct row_schema *out, struct chn_err *err)
+{
+  return cast_to(con, a, IN_ROWS, sql, out, err);
+}
+
+chn_status wh_readable(struct wh *wh, struct arena *a, bool numbers, const char **sql,
+                       struct chn_err *err)
+{
+  struct row_schema schema;
+  return cast_to(wh_free_connection(wh), a, numbers ? TO_PARSE : TO_READ, sql, &schema, err);
 }
 
 chn_status wh_columns(duckdb_connection con, struct arena *a, const char *sql,

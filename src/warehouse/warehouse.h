@@ -92,6 +92,12 @@ chn_status wh_exec(struct wh *wh, const char *sql, struct chn_err *err);
 chn_status wh_describe(struct wh *wh, const char *sql, struct arena *a, struct row_schema *out,
                        struct chn_err *err);
 
+/// Wraps a SELECT for people: columns that rows cannot carry (DECIMAL, INTERVAL, UBIGINT, ...) come
+/// as their text; with `numbers`, decimals of up to 15 digits as doubles. *sql stays as it is where
+/// there is none.
+chn_status wh_readable(struct wh *wh, struct arena *a, bool numbers, const char **sql,
+                       struct chn_err *err);
+
 struct wh_result;
 
 /// Starts a SELECT whose rows are pulled chunk by chunk, with bounded memory. Scans, filters and

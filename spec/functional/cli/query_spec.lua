@@ -46,6 +46,15 @@ describe('chronon sql', function()
     assert.equal('note,e\n"a, ""b""",""\n', r.out)
   end)
 
+  it('prints what features cannot carry: decimals, intervals, wide integers', function()
+    local query = "SELECT CAST('1.50' AS DECIMAL(5,2)) AS d, array(CAST(2 AS DECIMAL(3,1))) AS l, " ..
+      "DATE '2024-01-03' - DATE '2024-01-01' AS i, CAST(NULL AS DECIMAL(5,2)) AS n"
+    assert.equal('d     l      i       n\n1.50  [2.0]  2 days  NULL\n', run({ 'sql', query }).out)
+    assert.equal('[\n{"d": 1.5, "l": [2.0], "i": "2 days", "n": null}\n]\n', run({ 'sql', query, '-o', 'json' }).out)
+    assert.equal('h,u\n170141183460469231731687303715884105727,7\n', run({ 'sql', '--duckdb', '-o', 'csv',
+      'SELECT 170141183460469231731687303715884105727::HUGEINT AS h, 7::UINTEGER AS u' }).out)
+  end)
+
   it('turns a table that is wider than the terminal', function()
     local r = run({ 'sql', 'SELECT * FROM raw.visits WHERE visit_id = 1' }, { env = { COLUMNS = '20' } })
     assert.equal('-- row 1\nvisit_id  1\nuser_id   ada\npaid      2.5\nnote      a, "b"\nds        2024-01-01\n', r.out)

@@ -1,0 +1,82 @@
+local program = require('spec.support.program')
+
+local CONF = 'production/group_bys/shop/x.v1'
+local DEFINITION = [[
+local c = require "chronon"
+return { v1 = c.GroupBy {
+  sources = c.EventSource { table = "my.t", query = c.Query {
+    selects = c.select("k", { v = "%s" }), wheres = { "%s" }, time_column = "%s" } },
+  keys = { "%s" },
+  aggregations = { c.Aggregation { input_column = "v", operation = c.Operation.SUM, windows = { "2d" } } },
+  backfill_start_date = "2024-01-01",
+} }
+]]
+local GOOD = 'k,val,ts,ds\na,1,1704067200000,2024-01-01\n'
+
+local dir
+before_each(function()
+  dir = program.folder()
+  program.shell('mkdir -p ' .. dir .. '/group_bys/shop')
+  program.write(dir .. '/teams.json', '{"default": {}, "shop": {"namespace": "shop"}, "tables": {"my.t": "t.csv"}}')
+end)
+after_each(function() program.remove(dir) end)
+
+local function run(o, csv, ...)
+  program.write(dir .. '/t.csv', csv)
+  program.write(dir .. '/group_bys/shop/x.lua',
+    DEFINITION:format(o.select or 'val * 2', o.where or 'val > 0', o.time or 'ts', o.key or 'k'))
+  assert.equal(0, program.run({ 'compile', '--all', '-q' }, { cwd = dir }).code)
+  return program.run({ 'run', '--conf', CONF, '--ds', '2024-01-03', ... }, { cwd = dir })
+end
+
+describe('a GroupBy that names what is not there', function()
+  local HAS = 'is not in my.t, which has k, val, ts, ds'
+  for what, case in pairs({
+    ['a select'] = { { select = 'vall * 2' }, 'source 1: select "vall * 2": column "vall" is not in my.t (did you mean "val"?)' },
+    ['a where'] = { { where = 'nope > 1' }, 'source 1: where "nope > 1": column "nope" ' .. HAS },
+    ['a time column'] = { { time = 'when_at' }, 'source 1: column "when_at" ' .. HAS },
+    ['a key'] = { { key = 'user_id' }, 'source 1: column "user_id" ' .. HAS },
+  }) do
+    it('fails by the place that names it: ' .. what, function()
+      local r = run(case[1], GOOD)
+      assert.equal(1, r.code)
+      assert.matches(case[2], r.err, 1, true)
+      assert.not_matches('run the command again', r.err, 1, true)
+    end)
+  end
+
+  it('may use another select, the table\'s name and the parameter of a lambda', function()
+    for _, select in ipairs({ 'length(k)', 't.val', 'my.t.val', 'element_at(transform(array(val), x -> x + 1), 1)', 'VAL' }) do
+      local r = run({ select = select }, GOOD, '--dry-run')
+      assert.equal('', r.err:gsub('.-1 step would run; nothing was written\n', ''))
+      assert.equal(0, run({ select = select }, GOOD).code, select)
+      program.shell('rm -r ' .. dir .. '/warehouse')
+    end
+  end)
+end)
+
+describe('a backfill with nothing to do', function()
+  it('says that no source has data', function()
+    assert.matches('nothing to do, no source has data for the 3 missing days: my.t has no day', run({}, 'k,val,ts,ds\n').out, 1, true)
+    local r = run({}, 'k,val,ts,ds\na,1,1704067200000,2024-02-01\n', '-o', 'json')
+    assert.matches('"idle": "no source has data for the 3 missing days: my.t has 2024-02-01 to 2024-02-01"', r.out, 1, true)
+  end)
+
+  it('says that the end is before the start', function()
+    assert.matches('nothing to do, the last day, 2023-05-01, is before the first, 2024-01-01',
+      run({}, GOOD, '--ds', '2023-05-01').out, 1, true)
+  end)
+
+  it('says that every day is there, and which are before the first', function()
+    run({}, 'k,val,ts,ds\na,1,1704067200000,2024-01-02\n')
+    assert.matches('nothing to do, no source', run({}, 'k,val,ts,ds\na,1,1704067200000,2024-01-02\n').out, 1, true)
+    assert.matches("nothing to do, every day is there since the table's first, 2024-01-02; --run-first-hole fills the 1 before it",
+      run({}, 'k,val,ts,ds\na,1,1704067200000,2024-01-02\n', '--end-ds', '2024-01-02').out, 1, true)
+  end)
+
+  it('refuses a ds that is no day', function()
+    local r = run({}, 'k,val,ts,ds\na,1,1704067200000,20240101\n')
+    assert.equal(1, r.code)
+    assert.matches('table my.t: its ds is "20240101", and days are written yyyy-MM-dd', r.err, 1, true)
+  end)
+end)
