@@ -58,6 +58,7 @@ struct batch_report {
   int32_t partitions;
   struct batch_step *steps;
   int32_t n_steps;
+  const char *idle;             ///< why there are no steps; NULL where there are some
   struct batch_timing *timings; ///< one per stage, over all steps
   int32_t n_timings;
   uint64_t peak_rss; ///< bytes

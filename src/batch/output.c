@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/time.h"
 #include "batch/source.h"
 
@@ -64,6 +65,54 @@ static chn_status input_days(struct batch_job *job, const struct output_inputs *
   return CHN_OK;
 }
 
+/// "ns.a has 2024-01-01 to 2024-01-14, ns.b has no day".
+static const char *input_spans(struct arena *a, const struct output_inputs *in,
+                               const struct days_request *r)
+{
+  struct chn_buf text = { 0 };
+  for (int32_t i = 0; i < r->n_inputs; i++) {
+    const struct day_set *s = &r->inputs[i];
+    char from[CHN_DS_SIZE], to[CHN_DS_SIZE];
+    chn_buf_addf(&text, "%s%s has ", i > 0 ? ", " : "", in->tables[i]);
+    if (s->n == 0) {
+      chn_buf_adds(&text, "no day");
+    } else {
+      chn_buf_addf(&text, "%s to %s", chn_ds_of_day(s->day[0], from),
+                   chn_ds_of_day(s->day[s->n - 1], to));
+    }
+  }
+  const char *copy = arena_strdup(a, chn_buf_str(&text));
+  chn_buf_deinit(&text);
+  return copy;
+}
+
+/// Why a request has no steps.
+static const char *idle_cause(struct arena *a, const struct output_inputs *in,
+                              const struct days_request *r)
+{
+  char from[CHN_DS_SIZE], to[CHN_DS_SIZE];
+  if (r->range.last < r->range.first) {
+    return arena_printf(a, "the last day, %s, is before the first, %s",
+                        chn_ds_of_day(r->range.last, to), chn_ds_of_day(r->range.first, from));
+  }
+  int32_t lacking = 0, early = 0;
+  for (int32_t day = r->range.first; day <= r->range.last; day++) {
+    const bool have = day_set_has(r->output, day);
+    const bool expired = !r->run_first_hole && r->output->n > 0 && day < r->output->day[0];
+    lacking += !have && !expired;
+    early += !have && expired;
+  }
+  if (lacking > 0) {
+    return arena_printf(a, "no source has data for the %d missing day%s: %s", lacking,
+                        lacking == 1 ? "" : "s", input_spans(a, in, r));
+  }
+  return early > 0 ? arena_printf(a,
+                                  "every day is there since the table's first, %s; "
+                                  "--run-first-hole fills the %d before it",
+                                  chn_ds_of_day(r->output->day[0], from), early)
+                   : "every day is there";
+}
+
 chn_status output_steps(struct batch_job *job, const struct output *o, struct days range,
                         const struct output_inputs *inputs, struct days **steps, size_t *n,
                         struct chn_err *err)
@@ -83,6 +132,7 @@ chn_status output_steps(struct batch_job *job, const struct output *o, struct da
   }
   if (status == CHN_OK) {
     days_missing(job->arena, &r, job->o->step_days > 0 ? job->o->step_days : 30, steps, n);
+    job->report->idle = *n == 0 ? idle_cause(job->arena, inputs, &r) : NULL;
   }
   return status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "batch/columns.h"
 #include "model/names.h"
 #include "warehouse/sql.h"
 
@@ -88,10 +89,16 @@ chn_status source_days(struct batch_job *job, const char *table, const char *col
   char **ds = NULL;
   size_t n = 0;
   status = wh_partitions(job->wh, name, column, filters, n_filters, a, &ds, &n, err);
-  if (status == CHN_OK) {
-    *out = day_set_of(a, ds, n);
+  if (status != CHN_OK) {
+    return status;
   }
-  return status;
+  *out = day_set_of(a, ds, n);
+  if (n > 0 && out->n == 0) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "table %s: its %s is \"%s\", and days are written yyyy-MM-dd", name, column,
+                    ds[0]);
+  }
+  return CHN_OK;
 }
 
 // ---- one scan ---------------------------------------------------------------------------------
@@ -103,6 +110,7 @@ struct scan {
   struct batch_job *job;
   const struct model_query *query; ///< may be NULL
   const char *table;               ///< without sub-partitions
+  struct wh_table found;
   bool partitioned;
   const char *column;   ///< the partition column in the table
   const char *first_ds; ///< bounds, inclusive; NULL: open
@@ -215,9 +223,29 @@ static const char *quoted_table(struct arena *a, const char *table)
                       wh_quote_name(a, dot + 1));
 }
 
+/// Whether every column that the scan names is there. A query without selects selects all.
+static chn_status check_columns(const struct scan *s, struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const struct model_query *q = s->query;
+  chn_status status = columns_check(a, &s->found, q, err);
+  for (int32_t i = 0; i < s->n_fill && status == CHN_OK && q != NULL && q->selects != NULL; i++) {
+    const char *name = s->fill[i].key;
+    if (strcmp(s->fill[i].value, wh_quote_name(a, name)) == 0 &&
+        model_pair_find(q->selects, q->n_selects, name) == NULL) {
+      status = columns_need(a, &s->found, name, err);
+    }
+  }
+  return status;
+}
+
 static chn_status scan_sql(struct scan *s, struct chn_buf *out, struct chn_err *err)
 {
   struct arena *a = s->job->arena;
+  chn_status checked = check_columns(s, err);
+  if (checked != CHN_OK) {
+    return checked;
+  }
   if (s->partitioned) {
     fill_in(s, "ds", wh_quote_name(a, s->column));
   }
@@ -246,9 +274,8 @@ static chn_status scan_init(struct scan *s, struct batch_job *job, const char *t
     return chn_fail(err, CHN_E_ARGUMENT, "the source names no table");
   }
   s->table = model_table_without_subpartitions(job->arena, table);
-  struct wh_table found;
-  chn_status status = wh_table_find(job->wh, s->table, job->arena, &found, err);
-  s->partitioned = status == CHN_OK && row_schema_find(&found.schema, s->column) >= 0;
+  chn_status status = wh_table_find(job->wh, s->table, job->arena, &s->found, err);
+  s->partitioned = status == CHN_OK && row_schema_find(&s->found.schema, s->column) >= 0;
   return status;
 }
 

@@ -57,6 +57,11 @@ static void json_stages(struct codec_json_writer *w, const struct batch_report *
   codec_json_end(w, ']');
 }
 
+static const char *idle(const struct batch_report *r)
+{
+  return r->idle ? r->idle : "every day is there";
+}
+
 static void print_json(const struct batch_report *r, const struct model_conf *conf, double seconds,
                        struct chn_buf *out)
 {
@@ -73,6 +78,7 @@ static void print_json(const struct batch_report *r, const struct model_conf *co
     json_stages(&w, r);
   }
   json_steps(&w, r);
+  json_text(&w, "idle", r->n_steps ? NULL : idle(r));
   codec_json_end(&w, '}');
   chn_buf_addc(out, '\n');
 }
@@ -98,12 +104,12 @@ static void print_summary(const struct cli_context *ctx, const struct batch_repo
                           double seconds, struct chn_buf *out)
 {
   if (r->n_steps == 0) {
-    chn_buf_addf(out, "%s: nothing to do, every day is there\n", r->table);
+    chn_buf_addf(out, "%s: nothing to do, %s\n", r->table, idle(r));
     return;
   }
-  chn_buf_addf(out, "%s: %" PRIu64 " rows in %d partition%s (%s to %s), ", r->table, r->rows,
-               r->partitions, r->partitions == 1 ? "" : "s", r->steps[0].start_ds,
-               r->steps[r->n_steps - 1].end_ds);
+  chn_buf_addf(out, "%s: %" PRIu64 " row%s in %d partition%s (%s to %s), ", r->table, r->rows,
+               r->rows == 1 ? "" : "s", r->partitions, r->partitions == 1 ? "" : "s",
+               r->steps[0].start_ds, r->steps[r->n_steps - 1].end_ds);
   obs_print_seconds(out, seconds);
   chn_buf_adds(out, ", peak memory ");
   obs_print_bytes(out, (double)r->peak_rss);
@@ -122,6 +128,11 @@ void cli_report_backfill(const struct cli_context *ctx, const struct model_conf 
   }
   cli_print(&out);
   chn_buf_deinit(&out);
+  if (report->n_steps && report->rows == 0) {
+    cli_note(ctx,
+             "note: days without rows have no partition, and the next run computes them again; "
+             "`--mode analyze` checks times and keys");
+  }
 }
 
 void cli_report_plan(const struct cli_context *ctx, const struct batch_report *report)
@@ -142,8 +153,12 @@ void cli_report_plan(const struct cli_context *ctx, const struct batch_report *r
   }
   cli_print(&out);
   chn_buf_deinit(&out);
-  cli_note(ctx, "%s: %d step%s would run; nothing was written", report->table, report->n_steps,
-           report->n_steps == 1 ? "" : "s");
+  if (report->n_steps == 0) {
+    cli_note(ctx, "%s: nothing would run, %s", report->table, idle(report));
+  } else {
+    cli_note(ctx, "%s: %d step%s would run; nothing was written", report->table, report->n_steps,
+             report->n_steps == 1 ? "" : "s");
+  }
 }
 
 void cli_report_broken(const struct cli_context *ctx, const struct batch_report *report)
@@ -152,7 +167,7 @@ void cli_report_broken(const struct cli_context *ctx, const struct batch_report 
   for (int32_t i = 0; i < report->n_steps; i++) {
     done += report->steps[i].done;
   }
-  if (report->n_steps) {
+  if (done > 0) {
     cli_note(ctx, "%s: %d of %d steps are done and stay; run the command again to go on",
              report->table, done, report->n_steps);
   }
