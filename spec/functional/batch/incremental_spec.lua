@@ -124,7 +124,9 @@ describe('an incremental GroupBy', function()
       for _, c in ipairs(columns) do
         if c.name ~= 'ds' and c.name ~= 'user' then names[#names + 1] = c.name end
       end
-      assert.equal('', table.concat(rows.differences(want, got, names), '\n'),
+      -- A skew of 0 is what rounding leaves of it.
+      local function same(_, x, y) return type(x) == 'number' and type(y) == 'number' and math.abs(x - y) < 1e-12 end
+      assert.equal('', table.concat(rows.differences(want, got, names, same), '\n'),
         ('seed %d, trial %d'):format(the_seed, trial))
     end
   end)
