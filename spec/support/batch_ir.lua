@@ -10,9 +10,10 @@ local M = {}
 M.__index = M
 
 --- @param stop integer the batch end
-function M.new(plan, stop)
+--- @param rule string? 'ENTITIES'
+function M.new(plan, stop, rule)
   local self = setmetatable({ plan = plan, stop = stop }, M)
-  self.c = ffi.gc(C.agg_batch_ir_new(plan), C.agg_batch_ir_free)
+  self.c = ffi.gc(C.agg_batch_ir_new(plan, C['AGG_BATCH_' .. (rule or 'EVENTS')]), C.agg_batch_ir_free)
   self.columns = C.agg_batch_ir_columns(cols.arena(), plan)
   self.schema = assert(avro.of('gb_IR', self.columns))
   C.agg_batch_ir_reset(self.c, stop)
@@ -81,12 +82,18 @@ function M:load(bytes)
   if status ~= C.CHN_OK then return ffi.string(err.msg), tonumber(status) end
 end
 
---- The served values at q by part, or nil and the message.
+--- The served values at q by part, or nil and the message. Rows with a mutation_ts are mutations.
 function M:serve(q, rows)
   local out, err = IR.new(self.plan.parts, self.plan.n_parts), ffi.new('struct chn_err')
   if C.agg_serve_begin(self.c, q, out.c, err) ~= C.CHN_OK then return nil, ffi.string(err.msg) end
   local columns, keep = inputs(self.plan, rows)
-  for i, r in ipairs(rows) do cdef.check(C.agg_serve_row, self.c, q, out.c, columns, i - 1, r.ts) end
+  for i, r in ipairs(rows) do
+    if r.mutation_ts then
+      cdef.check(C.agg_serve_mutation, self.c, q, out.c, columns, i - 1, r.ts, r.mutation_ts, r.is_before or false)
+    else
+      cdef.check(C.agg_serve_row, self.c, q, out.c, columns, i - 1, r.ts)
+    end
+  end
   cdef.check(C.agg_serve_end, self.c, q, out.c)
   assert(keep)
   return out:finish()

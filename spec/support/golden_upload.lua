@@ -18,7 +18,7 @@ local COLUMNS = { key_bytes = 'binary', value_bytes = 'binary', key_json = 'stri
                   ds = 'string' }
 
 --- An upload as { by_key = { bytes = row }, info = table, ds = {...} }.
-local function read(wh, from)
+function M.read(wh, from)
   local list, columns = rows.read(wh, 'SELECT * FROM ' .. from)
   local types = {}
   for _, c in ipairs(columns) do types[c.name] = c.type end
@@ -37,7 +37,7 @@ end
 -- ---- what the serving info says ------------------------------------------------------------------
 
 --- The plan of the GroupBy in a serving info, or nil without aggregations; and its row_schema.
-local function plan_of(info)
+function M.plan_of(info)
   local arena, err = cols.arena(), ffi.new('struct chn_err')
   local selected = assert(avro.parse(info.selectedAvroSchema))
   local schema = ffi.new('struct row_schema[1]', { C.avro_columns(arena, selected, false) })
@@ -53,7 +53,7 @@ local function plan_of(info)
 end
 
 local function value_schema(info)
-  local plan, selected, gb = plan_of(info)
+  local plan, selected, gb = M.plan_of(info)
   local columns = selected[0]
   if plan and C.model_infer_accuracy(gb) == C.MODEL_TEMPORAL then
     columns = C.agg_batch_ir_columns(cols.arena(), plan)
@@ -219,8 +219,8 @@ function M.compare(case, step, warehouse)
   local wh = rows.open(warehouse, case.table_paths)
   local name = golden.output_table(case, step) .. '_upload'
   cdef.check(C.wh_use, wh, name)
-  local want = read(wh, ("read_parquet('%sexpected/%s.parquet')"):format(case.folder, step.out))
-  local got = read(wh, name)
+  local want = M.read(wh, ("read_parquet('%sexpected/%s.parquet')"):format(case.folder, step.out))
+  local got = M.read(wh, name)
   local lines = {}
   for column, t in pairs(COLUMNS) do
     if got.types[column] ~= t then lines[#lines + 1] = column .. ' is ' .. tostring(got.types[column]) end

@@ -28,6 +28,7 @@ struct edges {
 
 struct agg_batch_ir {
   const struct agg_plan *plan;
+  enum agg_batch_rule rule;
   int64_t end;
   struct edges *edges; ///< of the parts
   struct agg_ir *collapsed;
@@ -58,16 +59,21 @@ static void set_edges(struct agg_batch_ir *b)
     e->size = size_index(p->hop_ms);
     const int64_t tail = b->end - p->window_ms;
     const bool bounded = p->window_ms != 0;
-    e->tail_from = bounded ? floor_to(tail, p->hop_ms) : INT64_MIN;
-    e->tail_until =
-        bounded ? floor_to(tail + AGG_TAIL_BUFFER_MS + p->hop_ms - 1, p->hop_ms) : INT64_MIN;
+    const int64_t until = tail + AGG_TAIL_BUFFER_MS;
+    const bool events = b->rule == AGG_BATCH_EVENTS;
+    const int64_t from = events ? floor_to(tail, p->hop_ms) : tail + 1;
+    e->tail_from = bounded ? from : INT64_MIN;
+    e->tail_until = !bounded ? INT64_MIN
+                    : events ? floor_to(until + p->hop_ms - 1, p->hop_ms)
+                             : until;
   }
 }
 
-struct agg_batch_ir *agg_batch_ir_new(const struct agg_plan *plan)
+struct agg_batch_ir *agg_batch_ir_new(const struct agg_plan *plan, enum agg_batch_rule rule)
 {
   struct agg_batch_ir *b = chn_calloc(1, sizeof *b);
   b->plan = plan;
+  b->rule = rule;
   b->edges = chn_calloc((size_t)plan->n_parts, sizeof *b->edges);
   b->collapsed = agg_ir_new(plan->parts, plan->n_parts);
   b->in_hop = chn_calloc((size_t)AGG_HOP_SIZES * (size_t)plan->n_bases, sizeof *b->in_hop);
@@ -337,6 +343,24 @@ chn_status agg_serve_row(const struct agg_batch_ir *b, int64_t q, struct agg_ir 
     if (ts >= tail_at(&b->plan->parts[i], q)) {
       status = agg_ir_update_part(out, i, inputs, row, ts, err);
     }
+  }
+  return status;
+}
+
+chn_status agg_serve_mutation(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
+                              const struct row_col *inputs, size_t row, int64_t ts,
+                              int64_t mutation_ts, bool is_before, struct chn_err *err)
+{
+  if (mutation_ts < b->end || mutation_ts >= q || ts >= q) {
+    return CHN_OK;
+  }
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < b->plan->n_parts && status == CHN_OK; i++) {
+    if (ts < tail_at(&b->plan->parts[i], q)) {
+      continue;
+    }
+    status = is_before ? agg_ir_delete_part(out, i, inputs, row, ts, err)
+                       : agg_ir_update_part(out, i, inputs, row, ts, err);
   }
   return status;
 }

@@ -13,9 +13,11 @@
 ///
 /// A window shorter than two days lives in tail hops alone, an unbounded one in `collapsed` alone.
 /// Upstream loses the row at exactly B - w and, where w is no multiple of its hop (300 h has hops
-/// of a day), all rows of the hop that B - w falls into; its backfill has them. Here both agree:
-/// the tail begins at the hop's start and ends at a hop's end. Upstream's fetcher reads these IRs
-/// as its own, since `hopStart < B - w + 2d` holds for the same hops.
+/// of a day), counts rows of one hop twice or not at all; its backfill of events does neither. Here
+/// both agree (AGG_BATCH_EVENTS): the tail begins at a hop's start and ends at a hop's end.
+/// Upstream's fetcher reads these IRs as its own, since `hopStart < B - w + 2d` holds for the same
+/// hops. Its backfill of entities with mutations is made of such IRs and has the same edges, so for
+/// those upstream's rule stands as it is (AGG_BATCH_ENTITIES).
 ///
 /// More than two days after B the tail is left over (quirk 4): collapsed rows never leave.
 #pragma once
@@ -26,10 +28,16 @@ enum {
   AGG_TAIL_BUFFER_MS = 2 * 86400000, ///< how long after B windows are exact
 };
 
+/// Which rows the tail holds: what the backfill of the same source does.
+enum agg_batch_rule {
+  AGG_BATCH_EVENTS,   ///< as drawn
+  AGG_BATCH_ENTITIES, ///< rows with B - w < ts, of them hops below B - w + 2d
+};
+
 struct agg_batch_ir;
 
 /// Empty, with batch end 0. `plan` must outlive it.
-struct agg_batch_ir *agg_batch_ir_new(const struct agg_plan *plan);
+struct agg_batch_ir *agg_batch_ir_new(const struct agg_plan *plan, enum agg_batch_rule rule);
 void agg_batch_ir_free(struct agg_batch_ir *b);
 
 /// Empties it for another key, and sets the batch end.
@@ -63,6 +71,12 @@ chn_status agg_serve_begin(const struct agg_batch_ir *b, int64_t q, struct agg_i
 /// Adds a streamed row to the parts whose windows hold it; rows outside [B, q) count nowhere.
 chn_status agg_serve_row(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
                          const struct row_col *inputs, size_t row, int64_t ts, struct chn_err *err);
+
+/// A mutation of an entity: of [B, q) by its own time, held by windows by the row's time `ts`.
+/// The old image of a row (`is_before`) is taken back, where the operation can.
+chn_status agg_serve_mutation(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
+                              const struct row_col *inputs, size_t row, int64_t ts,
+                              int64_t mutation_ts, bool is_before, struct chn_err *err);
 
 /// Merges the tail hops that windows at q still hold.
 chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,

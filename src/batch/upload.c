@@ -180,7 +180,8 @@ static chn_status visit_temporal(struct work *w, struct agg_frame *frame, struct
 {
   const int32_t n_keys = chn_dict_size(w->key_set.ids);
   struct agg_frame_reader *reader = agg_frame_reader_new(frame);
-  struct agg_batch_ir *ir = agg_batch_ir_new(w->plan);
+  struct agg_batch_ir *ir =
+      agg_batch_ir_new(w->plan, w->entities ? AGG_BATCH_ENTITIES : AGG_BATCH_EVENTS);
   struct stored *s = chn_calloc(1, sizeof *s);
   chn_status status = CHN_OK;
   for (int i = 0; i < 2; i++) {

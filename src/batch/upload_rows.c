@@ -6,9 +6,10 @@
 #include "base/hash.h"
 
 enum {
-  PENDING_MAX = 32 << 20, ///< bytes kept before they go to the sink
-  JSON_FIRST = 10000,     ///< rows whose value_json is always written
-  JSON_ONE_IN = 100,      ///< of the others, by the hash of the key
+  PENDING_MIN = 1 << 20, ///< bytes kept before they go to the sink: a share of the memory limit
+  PENDING_MAX = 32 << 20,
+  JSON_FIRST = 10000, ///< rows whose value_json is always written
+  JSON_ONE_IN = 100,  ///< of the others, by the hash of the key
 };
 
 enum { KEY_BYTES, VALUE_BYTES, KEY_JSON, VALUE_JSON, COLUMNS };
@@ -20,7 +21,8 @@ struct upload_rows_writer {
   const struct avro_schema *shown; ///< the value with the names that Spark's rows have in JSON
   struct row_builder *out[COLUMNS];
   struct chn_buf scratch;
-  size_t pending; ///< bytes in `out`
+  size_t pending;     ///< bytes in `out`
+  size_t pending_max; ///< before they go to the sink
   uint64_t rows;
 };
 
@@ -32,6 +34,10 @@ chn_status upload_rows_new(struct batch_job *job, const struct upload_sink *sink
   struct arena *a = job->arena;
   struct upload_rows_writer *w = chn_calloc(1, sizeof *w);
   w->sink = sink;
+  const uint64_t share = job->frame_budget / 8; // the sink, Parquet's writer, needs some times that
+  w->pending_max = share < PENDING_MIN   ? PENDING_MIN
+                   : share > PENDING_MAX ? PENDING_MAX
+                                         : (size_t)share;
   chn_status status = avro_schema_of(a, "Key", keys, AVRO_NAMES_OF_TYPES, &w->key, err);
   if (status == CHN_OK) {
     status = avro_schema_of(a, value_name, values, AVRO_NAMES_OF_TYPES, &w->value, err);
@@ -78,7 +84,7 @@ static void put(struct upload_rows_writer *w, int column)
 static chn_status finish_row(struct upload_rows_writer *w, struct chn_err *err)
 {
   w->rows++;
-  return w->pending > PENDING_MAX ? upload_rows_flush(w, err) : CHN_OK;
+  return w->pending > w->pending_max ? upload_rows_flush(w, err) : CHN_OK;
 }
 
 chn_status upload_rows_add(struct upload_rows_writer *w, const struct row_col *keys, size_t key_row,

@@ -101,6 +101,32 @@ describe('batch IR', function()
     assert.equal('null 1LL', shown(plan, b:serve(END + DAY + HOUR, {})))
   end)
 
+  it('of entities loses it, as the backfill of entities with mutations does', function()
+    local plan = assert(agg.plan({ { 'v', 'long' } }, { { 'v', 'COUNT', windows = { '1d', '30d' } } }))
+    local b = batch_ir.new(plan, END, 'ENTITIES')
+    b:add({ { ts = END - DAY, 1LL }, { ts = END - DAY + 1, 1LL }, { ts = END - 30 * DAY, 1LL } })
+    assert.equal('1LL 2LL', shown(plan, b:serve(END, {})))
+  end)
+
+  it('takes mutations by their time and windows them by the row\'s', function()
+    local plan = assert(agg.plan({ { 'v', 'long' } }, {
+      { 'v', 'SUM', windows = { '1d' } }, { 'v', 'COUNT' }, { 'v', 'MAX' },
+    }))
+    local b = batch_ir.new(plan, END, 'ENTITIES')
+    b:add({ { ts = END - HOUR, 5LL }, { ts = END - 2 * DAY, 7LL } })
+    local mutations = {
+      { ts = END - HOUR, mutation_ts = END + MINUTE, is_before = true, 5LL },
+      { ts = END - HOUR, mutation_ts = END + MINUTE, 6LL },
+      { ts = END - 2 * DAY, mutation_ts = END + HOUR, is_before = true, 7LL },
+      { ts = END + HOUR, mutation_ts = END + HOUR, 8LL },
+      { ts = END - 1, mutation_ts = END - 1, 100LL },
+    }
+    for q, want in pairs({ [END] = '5LL 2LL 7LL', [END + MINUTE] = '5LL 2LL 7LL', [END + MINUTE + 1] = '6LL 2LL 7LL',
+                           [END + HOUR + 1] = '14LL 2LL 8LL' }) do
+      assert.equal(want, shown(plan, b:serve(q, mutations)), q - END)
+    end
+  end)
+
   it('counts no row of a hop twice where a window is no multiple of it', function()
     local plan = assert(agg.plan({ { 'v', 'long' } }, { { 'v', 'COUNT', windows = { '300h', '12d' } } }))
     local b = batch_ir.new(plan, END)
