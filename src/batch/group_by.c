@@ -8,6 +8,7 @@
 #include "batch/derive.h"
 #include "batch/group_by_incremental.h"
 #include "batch/output.h"
+#include "batch/run_ds.h"
 #include "batch/scan.h"
 #include "batch/source.h"
 #include "model/names.h"
@@ -432,6 +433,9 @@ chn_status group_by_backfill(struct batch_job *job, const struct model_group_by 
                               .type = "group_by",
                               .meta_data = gb->meta_data };
   job->report->table = w.output.table;
+  if (run_ds_used(gb)) {
+    run_ds_one_day_steps(job);
+  }
   chn_status status = backfill(&w, err);
   return status == CHN_OK ? CHN_OK : chn_wrap(err, "group_by %s", gb->meta_data->name);
 }

@@ -11,6 +11,7 @@
 #include "batch/assembly.h"
 #include "batch/output.h"
 #include "batch/part.h"
+#include "batch/run_ds.h"
 #include "batch/semantic.h"
 #include "batch/source.h"
 #include "model/names.h"
@@ -300,6 +301,11 @@ chn_status join_backfill(struct batch_job *job, const struct model_join *j, stru
 {
   struct work w = { .job = job, .join = j };
   part_list_of(job->arena, j, &w.parts);
+  for (int32_t i = 0; i < w.parts.n; i++) {
+    if (run_ds_used(w.parts.defs[i]->group_by)) {
+      run_ds_one_day_steps(job);
+    }
+  }
   w.output = (struct output){ .table = model_join_output_table(job->arena, j),
                               .type = "join",
                               .meta_data = j->meta_data,

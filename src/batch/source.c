@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "batch/columns.h"
+#include "batch/run_ds.h"
 #include "model/names.h"
 #include "warehouse/sql.h"
 
@@ -115,6 +116,7 @@ struct scan {
   const char *column;   ///< the partition column in the table
   const char *first_ds; ///< bounds, inclusive; NULL: open
   const char *last_ds;
+  const char *asked_ds;             ///< first day that a GroupBy is asked for; NULL: no GroupBy
   bool empty;                       ///< the bounds exclude everything
   struct model_pair fill[FILL_MAX]; ///< name -> DuckDB SQL, used where no select has the name
   int32_t n_fill;
@@ -166,9 +168,16 @@ static chn_status projection(struct scan *s, struct chn_buf *out, struct chn_err
     return CHN_OK;
   }
   const char *comma = "";
+  const bool one_day = s->partitioned && s->first_ds != NULL && s->last_ds != NULL &&
+                       strcmp(s->first_ds, s->last_ds) == 0;
   for (int32_t i = 0; i < q->n_selects; i++) {
     char *sql = NULL;
-    chn_status status = rendered(a, "select", q->selects[i].value, &sql, err);
+    const char *text = NULL;
+    chn_status status =
+        run_ds_expand(a, q->selects[i].value, one_day ? s->asked_ds : NULL, &text, err);
+    if (status == CHN_OK) {
+      status = rendered(a, "select", text, &sql, err);
+    }
     if (status != CHN_OK) {
       return status;
     }
@@ -359,6 +368,7 @@ static chn_status source_scan(struct batch_job *job, const struct model_group_by
   if (status != CHN_OK) {
     return status;
   }
+  s.asked_ds = ds_text(job->arena, range.first);
   for (int32_t i = 0; i < gb->n_key_columns; i++) {
     fill_in(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
   }
@@ -422,6 +432,7 @@ static chn_status mutation_scan(struct batch_job *job, const struct model_group_
   if (status != CHN_OK) {
     return chn_wrap(err, "mutation_table");
   }
+  s.asked_ds = ds_text(job->arena, days.first);
   for (int32_t i = 0; i < gb->n_key_columns; i++) {
     fill_in(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
   }

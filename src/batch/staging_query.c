@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "batch/output.h"
 #include "batch/source.h"
+#include "codec/json.h"
 #include "model/names.h"
 #include "warehouse/sql.h"
 
@@ -162,6 +163,124 @@ static chn_status write_query(struct work *w, const struct staging_dates *dates,
   return status;
 }
 
+// ---- views ------------------------------------------------------------------------------------
+
+/// Tells whoever waits for a day of the view that it is there: a row of
+/// `<namespace>.chronon_signal_partitions`, one partition a day and view.
+static chn_status signal_view(struct work *w, struct wh_written *written, struct chn_err *err)
+{
+  static const char *const partitions[] = { "ds", "table_name" };
+  struct arena *a = w->job->arena;
+  const char *view = w->output.table;
+  const char *dot = strchr(view, '.');
+  const struct output signal = {
+    .table =
+        arena_printf(a, "%.*schronon_signal_partitions", dot ? (int)(dot - view) + 1 : 0, view),
+    .type = "staging_query",
+    .meta_data = w->query->meta_data,
+    .partition_columns = partitions,
+    .n_partition_columns = 2,
+  };
+  const char *sql = arena_printf(
+      a,
+      "SELECT strftime(make_timestamp(%lld * 1000), '%%Y-%%m-%%dT%%H:%%M:%%S.%%gZ') AS created_at, "
+      "%s AS ds, %s AS table_name",
+      (long long)chn_now_ms(), wh_quote_string(a, w->latest), wh_quote_string(a, view));
+  struct wh_writer *writer = NULL;
+  chn_status status = output_begin(w->job, &signal, &writer, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  status = wh_write_select(writer, sql, err);
+  if (status != CHN_OK) {
+    wh_write_abort(writer);
+    return status;
+  }
+  return wh_write_commit(writer, written, err);
+}
+
+/// Whether the query has a macro of this name.
+static bool has_macro(const char *query, const char *name)
+{
+  for (const char *open = query; (open = strstr(open, "{{")) != NULL; open += 2) {
+    const char *p = open + 2;
+    while (isspace((unsigned char)*p)) {
+      p++;
+    }
+    const size_t n = strlen(name);
+    if (strncmp(p, name, n) == 0 && (isspace((unsigned char)p[n]) || p[n] == '}')) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static chn_status make_view(void *user, struct days step, struct wh_written *written,
+                            struct chn_err *err)
+{
+  (void)step;
+  struct work *w = user;
+  const struct model_meta_data *m = w->query->meta_data;
+  const struct staging_dates dates = { .latest = w->latest };
+  const char *text = NULL;
+  if (has_macro(w->query->query, "start_date") || has_macro(w->query->query, "end_date")) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "a view has no start_date and end_date: it is all days at once; drop "
+                    "createView, or the macro");
+  }
+  chn_status status = staging_query_expand(w->job, w->query->query, &dates, &text, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  const int32_t n = m->n_table_properties;
+  const char **names = arena_alloc(w->job->arena, ((size_t)n + 2) * sizeof *names);
+  const char **values = arena_alloc(w->job->arena, ((size_t)n + 2) * sizeof *values);
+  for (int32_t i = 0; i < n; i++) {
+    names[i] = m->table_properties[i].key;
+    values[i] = m->table_properties[i].value;
+  }
+  names[n] = "chronon_generated";
+  values[n] = "true";
+  names[n + 1] = "chronon_table_type";
+  values[n + 1] = "staging_query";
+  status = wh_view_create(w->job->wh, w->output.table, text, names, values, n + 2, err);
+  return status == CHN_OK ? signal_view(w, written, err) : status;
+}
+
+// ---- tables -----------------------------------------------------------------------------------
+
+/// ds, and what customJson names as additional_partition_cols.
+static chn_status find_partition_columns(struct work *w, struct chn_err *err)
+{
+  struct arena *a = w->job->arena;
+  const char *text = w->query->meta_data->custom_json;
+  const struct codec_json *custom = NULL;
+  if (text == NULL || text[0] == '\0') {
+    return CHN_OK;
+  }
+  chn_status status = codec_json_parse(a, text, strlen(text), "customJson", &custom, err);
+  const struct codec_json *list = codec_json_get(custom, "additional_partition_cols");
+  if (status != CHN_OK || list == NULL || list->kind == CODEC_JSON_NULL) {
+    return status;
+  }
+  bool texts = list->kind == CODEC_JSON_ARRAY;
+  for (int32_t i = 0; texts && i < list->n; i++) {
+    texts = list->members[i].value.kind == CODEC_JSON_STRING;
+  }
+  if (!texts) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "customJson: additional_partition_cols must be a list of column names");
+  }
+  const char **columns = arena_alloc(a, ((size_t)list->n + 1) * sizeof *columns);
+  columns[0] = "ds";
+  for (int32_t i = 0; i < list->n; i++) {
+    columns[i + 1] = list->members[i].value.text;
+  }
+  w->output.partition_columns = columns;
+  w->output.n_partition_columns = list->n + 1;
+  return CHN_OK;
+}
+
 static chn_status run_step(void *user, struct days step, struct wh_written *written,
                            struct chn_err *err)
 {
@@ -187,7 +306,7 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   if (q->query == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "the staging query has no query");
   }
-  const bool once = q->start_partition == NULL && job->o->start_ds == NULL;
+  const bool once = q->create_view || (q->start_partition == NULL && job->o->start_ds == NULL);
   chn_status status = source_setups(job, q->setups, q->n_setups, err);
   if (status == CHN_OK) {
     status = job_range(job, once ? w->latest : q->start_partition, &range, err);
@@ -199,7 +318,11 @@ static chn_status backfill(struct work *w, struct chn_err *err)
     // Run once for the whole history: the job's end is every date that there is.
     steps = arena_alloc(job->arena, sizeof *steps);
     *steps = range;
-    return output_run(job, steps, 1, run_step, w, err);
+    return output_run(job, steps, 1, q->create_view ? make_view : run_step, w, err);
+  }
+  status = find_partition_columns(w, err);
+  if (status != CHN_OK) {
+    return status;
   }
   if (model_has(q->meta_data->set, MODEL_META_DATA_HISTORICAL_BACKFILL) &&
       !q->meta_data->historical_backfill) {
