@@ -89,4 +89,48 @@ describe('a backfill of any definition', function()
         derivations = { '*', { name = 'none', form = { 'is_null', 'v_last2' } } },
         sources = { { table = 1, time = 'ts', selects = { { 'v', { 'same', 'v' } } } } } } } } } })
   end)
+
+  --- A join of left rows with a snapshot of `sum of v`.
+  local function snapshot_join(left, right, more)
+    local selects = {}
+    for i = 1, #left.columns - 1 do selects[i] = { left.columns[i][1], { 'same', left.columns[i][1] } } end
+    local join = { left = { table = 2, time = 'ts', start = DAY, selects = selects },
+      parts = { { mapping = {}, gb = { name = 'g', keys = { 'k1' }, key_types = { 'string' },
+        fields = { { 'v', 'long' } }, aggs = { { col = 'v', op = 'SUM', windows = { '1d' } } },
+        sources = { { table = 1, time = 'ts', selects = { { 'v', { 'same', 'v' } } } } } } } } }
+    for k, v in pairs(more or {}) do join[k] = v end
+    return { tables = { right, left }, join = join }
+  end
+
+  local function right(rows)
+    return { columns = { { 'k1', 'string' }, { 'k2', 'string' }, { 'ts', 'long' }, { 'v', 'long' } }, pcol = 'ds',
+      rows = rows }
+  end
+
+  it('sees the same late rows however the left is sliced', function()
+    local events, asked = {}, { columns = { { 'k1', 'string' }, { 'ts', 'long' } }, pcol = 'ds', rows = {} }
+    for i = 1, 40 do
+      -- Late by two days: only the newest of the left rows opens that partition.
+      events[i] = { 'k' .. i, '', DAY * 86400000LL, 0LL + i, day = DAY + 2 }
+      asked.rows[i] = { 'k' .. i, (DAY + 1) * 86400000LL, day = DAY + 1 }
+    end
+    asked.rows[41] = { 'other', (DAY + 3) * 86400000LL, day = DAY + 1 }
+    local case = snapshot_join(asked, right(events))
+    case.runs = { run({ memory = 5000 }) }
+    agrees(case)
+  end)
+
+  it('has no values for a key that is skewed, where another key keeps the row', function()
+    local day = DAY * 86400000LL
+    local asked = { columns = { { 'k1', 'string' }, { 'k2', 'string' }, { 'ts', 'long' } }, pcol = 'ds' }
+    asked.rows = { { 'hot', 'x', day + 86400000, day = DAY + 1 }, { 'hot', 'y', day + 86400000, day = DAY + 1 },
+      { 'cold', 'y', day + 86400000, day = DAY + 1 } }
+    local case = snapshot_join(asked, right({ { 'hot', 'x', day, 1LL, day = DAY }, { 'cold', 'x', day, 2LL, day = DAY } }),
+      { skew = { { key = 'k1', values = { 'hot' } }, { key = 'k2', values = { 'y' } } } })
+    case.join.parts[2] = { mapping = {}, prefix = 'both', gb = { name = 'h', keys = { 'k1', 'k2' },
+      key_types = { 'string', 'string' }, fields = { { 'v', 'long' } }, aggs = { { col = 'v', op = 'SUM' } },
+      sources = { { table = 1, time = 'ts', selects = { { 'v', { 'same', 'v' } } } } } } }
+    case.runs = { run() }
+    agrees(case)
+  end)
 end)

@@ -77,8 +77,9 @@ chn_status batch_backfill(const struct model_conf *conf, const struct batch_opti
 chn_status batch_label_join(const struct model_conf *conf, const struct batch_options *o,
                             struct batch_report *report, struct chn_err *err);
 
-/// Writes the upload table of a GroupBy, `<output>_upload`, for the end date: keys and values as the
-/// online store has them, and the serving info (docs/reference/upload.md). Replaces the last one.
+/// Writes the upload table of a GroupBy, `<output>_upload`, for the end date: keys and values as
+/// the online store has them, and the serving info (docs/reference/upload.md). Replaces the last
+/// one.
 chn_status batch_upload(const struct model_conf *conf, const struct batch_options *o,
                         struct batch_report *report, struct chn_err *err);
 

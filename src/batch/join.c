@@ -13,6 +13,7 @@
 #include "batch/part.h"
 #include "batch/run_ds.h"
 #include "batch/semantic.h"
+#include "batch/skew.h"
 #include "batch/source.h"
 #include "model/names.h"
 #include "warehouse/sql.h"
@@ -62,8 +63,18 @@ static chn_status write_slice(struct slice *s, struct chn_err *err)
   return status;
 }
 
+/// What leaves a part's own skewed keys out. With one skew key the left rows already lack them;
+/// with several a row stays that is skewed in one key only, and its part of that key is NULL.
+static chn_status part_skew(struct work *w, const struct model_join_part *def, const char **sql,
+                            struct chn_err *err)
+{
+  *sql = NULL;
+  return w->join->n_skew_keys > 1 ? skew_condition(w->job->arena, w->join, def, sql, err) : CHN_OK;
+}
+
+/// `snapshots` of the whole step, where it was cut into several slices, else NULL.
 static chn_status compute_slice(struct work *w, const char *left_sql, struct days step,
-                                struct chn_err *err)
+                                const struct days *snapshots, struct chn_err *err)
 {
   const struct model_join *j = w->join;
   struct slice s = { .w = w, .step = step };
@@ -71,12 +82,19 @@ static chn_status compute_slice(struct work *w, const char *left_sql, struct day
   if (status != CHN_OK) {
     return status;
   }
+  if (snapshots != NULL) {
+    s.left.snapshots = *snapshots;
+  }
   s.parts = chn_calloc((size_t)w->parts.n, sizeof *s.parts);
   int32_t done = 0;
   for (int32_t i = 0; i < w->parts.n && status == CHN_OK && s.left.n > 0; i++) {
     job_stage(w->job, "part %d of %d: %s", i + 1, w->parts.n, w->parts.prefixes[i]);
-    status = part_compute(w->job, &s.left, step, w->parts.defs[i], w->parts.prefixes[i],
-                          &s.parts[i], err);
+    const char *skew = NULL;
+    status = part_skew(w, w->parts.defs[i], &skew, err);
+    if (status == CHN_OK) {
+      status = part_compute(w->job, &s.left, step, w->parts.defs[i], w->parts.prefixes[i], skew,
+                            &s.parts[i], err);
+    }
     done += status == CHN_OK;
   }
   if (status == CHN_OK && s.left.n > 0) {
@@ -154,43 +172,44 @@ static const char *slice_sql(struct work *w, const char *left_sql, int slice, in
   return sql;
 }
 
-/// Whether a raw SQL literal of a skew key stands for NULL.
-static bool is_null_literal(const char *value)
-{
-  return strcmp(value, "null") == 0 || strcmp(value, "Null") == 0 || strcmp(value, "NULL") == 0;
-}
-
 chn_status join_without_skew(struct batch_job *job, const struct model_join *j,
                              const struct part_list *parts, const char **left_sql,
                              struct chn_err *err)
 {
-  struct arena *a = job->arena;
-  struct chn_buf where = { 0 };
   for (int32_t i = 0; i < j->n_skew_keys; i++) {
-    const struct model_list_pair *k = &j->skew_keys[i];
-    bool null = false;
-    if (!assembly_is_left_key(parts, k->key)) {
-      chn_buf_deinit(&where);
-      return chn_fail(err, CHN_E_ARGUMENT, "skew key \"%s\" is not a key of any part", k->key);
+    if (!assembly_is_left_key(parts, j->skew_keys[i].key)) {
+      return chn_fail(err, CHN_E_ARGUMENT, "skew_keys: skew key \"%s\" is not a key of any part",
+                      j->skew_keys[i].key);
     }
-    chn_buf_addf(&where, "%s(`%s` NOT IN (", i > 0 ? " OR " : "", k->key);
-    for (int32_t v = 0; v < k->n_values; v++) {
-      chn_buf_addf(&where, "%s%s", v > 0 ? ", " : "", k->values[v]);
-      null |= is_null_literal(k->values[v]);
-    }
-    chn_buf_addf(&where, ")%s%s%s)", null ? " AND `" : "", null ? k->key : "",
-                 null ? "` IS NOT NULL" : "");
   }
-  char *sql = NULL;
-  chn_status status = CHN_OK;
-  if (j->n_skew_keys > 0) {
-    status = sql_render_expr(a, chn_buf_str(&where), &sql, err);
+  const char *sql = NULL;
+  chn_status status = skew_condition(job->arena, j, NULL, &sql, err);
+  if (status == CHN_OK && sql != NULL) {
+    *left_sql = arena_printf(job->arena, "SELECT * FROM (%s) WHERE %s", *left_sql, sql);
   }
-  if (sql != NULL) {
-    *left_sql = arena_printf(a, "SELECT * FROM (%s) WHERE %s", *left_sql, sql);
+  return status;
+}
+
+/// The days of the snapshots that the left rows of all slices see: which rows a scan of one slice
+/// may read must not depend on how the left was cut.
+static chn_status all_snapshots(struct work *w, const char *left_sql, struct days *out,
+                                struct chn_err *err)
+{
+  struct wh_rows *rows = NULL;
+  const char *sql = arena_printf(
+      w->job->arena, "SELECT min(\"ts\")::BIGINT, max(\"ts\")::BIGINT FROM (%s)", left_sql);
+  chn_status status = wh_rows_load(w->job->wh, sql, &rows, err);
+  if (status != CHN_OK) {
+    return status;
   }
-  chn_buf_deinit(&where);
-  return status == CHN_OK ? CHN_OK : chn_wrap(err, "skew_keys");
+  struct row_col cols[2];
+  wh_rows_chunk(rows, 0, cols);
+  if (!row_is_null(&cols[0], 0)) {
+    out->first = chn_day_of_ms(*(const int64_t *)cols[0].data) - 1;
+    out->last = chn_day_of_ms(*(const int64_t *)cols[1].data) - 1;
+  }
+  wh_rows_free(rows);
+  return CHN_OK;
 }
 
 static chn_status run_step(void *user, struct days step, struct wh_written *written,
@@ -212,11 +231,18 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
   if (status != CHN_OK) {
     return status;
   }
+  struct days snapshots;
+  const bool wide = slices > 1 && !source_is_entities(w->join->left);
+  if (wide) {
+    snapshots = step;
+    status = all_snapshots(w, left_sql, &snapshots, err);
+  }
   if (slices > 1) {
     job_note(w->job, "the left rows do not fit into memory: working in %d slices", slices);
   }
   for (int i = 0; i < slices && status == CHN_OK; i++) {
-    status = compute_slice(w, slice_sql(w, left_sql, i, slices), step, err);
+    status =
+        compute_slice(w, slice_sql(w, left_sql, i, slices), step, wide ? &snapshots : NULL, err);
   }
   if (status != CHN_OK) {
     wh_write_abort(w->writer);

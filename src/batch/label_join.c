@@ -224,7 +224,7 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
   int32_t done = 0;
   for (int32_t i = 0; i < w->parts.n && status == CHN_OK && left.n > 0; i++) {
     job_stage(w->job, "label %d of %d: %s", i + 1, w->parts.n, w->parts.prefixes[i]);
-    status = part_compute(w->job, &left, label_day, w->parts.defs[i], w->parts.prefixes[i],
+    status = part_compute(w->job, &left, label_day, w->parts.defs[i], w->parts.prefixes[i], NULL,
                           &parts[i], err);
     done += status == CHN_OK;
   }

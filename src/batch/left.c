@@ -24,7 +24,12 @@ static void event_instants(struct left *l, const struct row_col *ts, size_t from
   for (size_t i = 0; i < n; i++) {
     l->unasked[from + i] = row_is_null(ts, i);
     l->ts[from + i] = l->unasked[from + i] ? 0 : values[i];
-    set_snapshot(l, from + i, chn_ms_of_day(chn_day_of_ms(l->ts[from + i])));
+    const int32_t day = chn_day_of_ms(l->ts[from + i]);
+    set_snapshot(l, from + i, chn_ms_of_day(day));
+    if (!l->unasked[from + i]) {
+      l->snapshots.first = day - 1 < l->snapshots.first ? day - 1 : l->snapshots.first;
+      l->snapshots.last = day - 1 > l->snapshots.last ? day - 1 : l->snapshots.last;
+    }
   }
 }
 
@@ -78,7 +83,7 @@ static chn_status find_instants(struct left *l, struct chn_err *err)
 chn_status left_load(struct batch_job *job, const char *sql, bool events, struct left *out,
                      struct chn_err *err)
 {
-  *out = (struct left){ .events = events };
+  *out = (struct left){ .events = events, .snapshots = { INT32_MAX, INT32_MIN } };
   const double t = chn_monotonic_ms();
   chn_status status = wh_rows_load(job->wh, sql, &out->rows, err);
   if (status != CHN_OK) {

@@ -11,6 +11,7 @@ struct left {
   bool *unasked;               ///< rows without an instant: all their features are NULL
   int64_t *day_end;            ///< 00:00 UTC after the newest snapshot a row may see (spec/04 §4)
   struct row_str *snapshot_ds; ///< the ds of that snapshot
+  struct days snapshots;       ///< of events: first and last such day; empty if no row asks
 };
 
 /// Loads `sql` (see source_left_sql). Rows without a ts are kept and told about.

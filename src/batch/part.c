@@ -27,6 +27,7 @@ struct work {
   struct batch_job *job;
   const struct left *left;
   const struct model_group_by *gb;
+  const char *skew; ///< condition on the keys, or NULL
   enum model_accuracy accuracy;
   bool entities;
   bool mutations; ///< entities whose values are those of the row's instant
@@ -80,23 +81,6 @@ static chn_status check_sources(const struct model_group_by *gb, bool *entities,
   return gb->n_sources > 0 ? CHN_OK : chn_fail(err, CHN_E_ARGUMENT, "the GroupBy has no sources");
 }
 
-/// Days of the part's own snapshots: for an event left those before the days of its instants.
-static struct days snapshot_days(const struct left *left, struct days range)
-{
-  if (!left->events) {
-    return range;
-  }
-  struct days d = { INT32_MAX, INT32_MIN };
-  for (size_t i = 0; i < left->n; i++) {
-    if (!left->unasked[i]) {
-      const int32_t day = chn_day_of_ms(left->day_end[i]) - 1;
-      d.first = day < d.first ? day : d.first;
-      d.last = day > d.last ? day : d.last;
-    }
-  }
-  return d;
-}
-
 static bool is_temporal(const struct work *w)
 {
   return w->left->events && !w->entities && w->accuracy == MODEL_TEMPORAL;
@@ -126,7 +110,7 @@ static chn_status prepare(struct work *w, struct days range, struct chn_err *err
   w->accuracy = model_infer_accuracy(w->gb);
   w->mutations = mutations_apply(w->left, w->gb, w->entities);
   w->tail = w->entities ? AGG_TAIL_EXACT : is_temporal(w) ? AGG_TAIL_SAWTOOTH : AGG_TAIL_DAILY;
-  w->scan_range = is_temporal(w) ? range : snapshot_days(w->left, range);
+  w->scan_range = is_temporal(w) || !w->left->events ? range : w->left->snapshots;
   if (w->scan_range.last < w->scan_range.first) {
     w->scan_range = range; // no row asks anything: any range gives the schema
   }
@@ -139,6 +123,9 @@ static chn_status prepare(struct work *w, struct days range, struct chn_err *err
   }
   if (status == CHN_OK) {
     status = source_group_by_sql(w->job, w->gb, w->accuracy, w->scan_range, &w->sql, err);
+  }
+  if (status == CHN_OK && w->skew != NULL) {
+    w->sql = arena_printf(w->job->arena, "SELECT * FROM (%s) WHERE %s", w->sql, w->skew);
   }
   return status == CHN_OK ? wh_describe(w->job->wh, w->sql, w->job->arena, &w->schema, err)
                           : status;
@@ -330,6 +317,13 @@ static bool has_row(const struct work *w, const struct part *p, int32_t answer)
 
 // ---- derivations ------------------------------------------------------------------------------
 
+/// A skewed key asks nothing: what is derived of no value is no value of it.
+static const char *unskewed(const struct work *w, const char *sql)
+{
+  return w->skew != NULL ? arena_printf(w->job->arena, "CASE WHEN %s THEN %s END", w->skew, sql)
+                         : sql;
+}
+
 /// The queries as a table: keys, ts, ds and every output, so that SQL derives columns from it.
 static chn_status derive_frame(struct work *w, const struct part *p, const struct derived *columns,
                                int32_t n, struct wh_rows **rows, struct row_schema *types,
@@ -367,7 +361,7 @@ static chn_status derive_frame(struct work *w, const struct part *p, const struc
   }
   struct chn_buf sql = { 0 };
   for (int32_t i = 0; i < n; i++) {
-    chn_buf_addf(&sql, "%s%s AS %s", i > 0 ? ", " : "SELECT ", columns[i].sql,
+    chn_buf_addf(&sql, "%s%s AS %s", i > 0 ? ", " : "SELECT ", unskewed(w, columns[i].sql),
                  wh_quote_name(a, columns[i].name));
   }
   chn_buf_adds(&sql, " FROM wh_frame('part')");
@@ -510,10 +504,10 @@ static chn_status aggregate_part(struct work *w, struct part *p, const struct ro
 }
 
 chn_status part_compute(struct batch_job *job, const struct left *left, struct days range,
-                        const struct model_join_part *def, const char *prefix, struct part *out,
-                        struct chn_err *err)
+                        const struct model_join_part *def, const char *prefix, const char *skew,
+                        struct part *out, struct chn_err *err)
 {
-  struct work w = { .job = job, .left = left, .gb = def->group_by };
+  struct work w = { .job = job, .left = left, .gb = def->group_by, .skew = skew };
   const struct row_type **types = NULL;
   *out = (struct part){ .def = def, .prefix = prefix };
   chn_status status = prepare(&w, range, err);

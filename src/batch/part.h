@@ -32,8 +32,9 @@ struct part_list {
 
 void part_list_of(struct arena *a, const struct model_join *j, struct part_list *out);
 
-/// Computes the part for a step. `range` is the step's days of the left partitions.
+/// Computes the part for a step. `range` is the step's days of the left partitions; `skew` a
+/// condition on the GroupBy's keys without which a key has no values (NULL: none, see skew.h).
 chn_status part_compute(struct batch_job *job, const struct left *left, struct days range,
-                        const struct model_join_part *def, const char *prefix, struct part *out,
-                        struct chn_err *err);
+                        const struct model_join_part *def, const char *prefix, const char *skew,
+                        struct part *out, struct chn_err *err);
 void part_deinit(struct part *p);
