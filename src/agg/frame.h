@@ -70,7 +70,8 @@ void agg_answers_deinit(struct agg_answers *a);
 // ---- rows back out ----------------------------------------------------------------------------
 
 /// Reads the rows of a sealed frame back as the plan's input columns, key by key in the order of
-/// time: for what goes row by row through ir.h after all. Not thread-safe; a frame may have several.
+/// time: for what goes row by row through ir.h after all. Not thread-safe; a frame may have
+/// several.
 struct agg_frame_reader;
 
 struct agg_frame_reader *agg_frame_reader_new(const struct agg_frame *f);

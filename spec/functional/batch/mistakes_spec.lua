@@ -57,7 +57,8 @@ end)
 
 describe('a backfill with nothing to do', function()
   it('says that no source has data', function()
-    assert.matches('nothing to do, no source has data for the 3 missing days: my.t has no day', run({}, 'k,val,ts,ds\n').out, 1, true)
+    assert.matches('nothing to do, no source has data for the 3 missing days: my.t has no day',
+      run({}, 'k,val,ts,ds\n').out, 1, true)
     local r = run({}, 'k,val,ts,ds\na,1,1704067200000,2024-02-01\n', '-o', 'json')
     assert.matches('"idle": "no source has data for the 3 missing days: my.t has 2024-02-01 to 2024-02-01"', r.out, 1, true)
   end)

@@ -14,7 +14,8 @@ local CASES = {
   'gb_ops_sh', 'gb_ops_str_sum', 'gb_partition_column', 'gb_struct', 'gb_ties', 'gb_two_sources', 'gb_wheres',
   'join_bootstrap', 'join_bootstrap_derived', 'join_chained', 'join_derivations', 'join_derivations_nowild',
   'join_entity_mutations', 'join_entity_snapshot', 'join_external', 'join_external_offline', 'join_gb_derivations', 'join_holes',
-  'join_labels', 'join_labels_agg', 'join_labels_bad_row_ids', 'join_left_entities', 'join_mixed', 'join_skew', 'join_snapshot', 'join_snapshot_no_row_ids', 'join_steps',
+  'join_labels', 'join_labels_agg', 'join_labels_bad_row_ids', 'join_left_entities',
+  'join_mixed', 'join_skew', 'join_snapshot', 'join_snapshot_no_row_ids', 'join_steps',
   'join_temporal', 'join_temporal_multi', 'sq_bad_macro', 'sq_basic', 'sq_steps', 'sq_udf',
 }
 
