@@ -113,7 +113,7 @@ static chn_status answer(struct work *w, struct agg_frame *frame, const struct a
 
 static chn_status visit_snapshot(struct work *w, struct agg_frame *frame, struct chn_err *err)
 {
-  const int32_t n_keys = chn_dict_size(w->key_set.ids);
+  const int32_t n_keys = key_set_size(&w->key_set);
   int32_t *key = chn_malloc(QUERIES_MAX * sizeof *key);
   int64_t *at = chn_malloc(QUERIES_MAX * sizeof *at);
   struct agg_queries q = { .key = key, .at = at };
@@ -178,7 +178,7 @@ static chn_status fill_ir(struct work *w, struct agg_frame_reader *reader,
 
 static chn_status visit_temporal(struct work *w, struct agg_frame *frame, struct chn_err *err)
 {
-  const int32_t n_keys = chn_dict_size(w->key_set.ids);
+  const int32_t n_keys = key_set_size(&w->key_set);
   struct agg_frame_reader *reader = agg_frame_reader_new(frame);
   struct agg_batch_ir *ir =
       agg_batch_ir_new(w->plan, w->entities ? AGG_BATCH_ENTITIES : AGG_BATCH_EVENTS);

@@ -140,7 +140,7 @@ describe('run --mode upload', function()
   end)
 
   it('gives the same table within little memory', function()
-    r:table('data.events', ([[SELECT 'u' || (range * 7919 %% 60000) AS uid, range %% 100 AS i, (range %% 1000) / 8 AS d,
+    r:table('data.events', ([[SELECT range * 7919 %% 60000 AS uid, range %% 100 AS i, (range %% 1000) / 8 AS d,
       's' || (range %% 9) AS s, %d - range * 997 AS ts, strftime(epoch_ms(%d - range * 997), '%%Y-%%m-%%d') AS ds
       FROM range(600000)]]):format(END - 1, END - 1))
     for _, accuracy in ipairs({ 0, 1 }) do
