@@ -123,12 +123,21 @@ for _, entry in ipairs {
 end
 M.Operation.APPROX_PERCENTILE = approx_percentile()
 M.plain_operations = PLAIN
+
+--- An operation without arguments that is called is told so, and which one takes them.
+getmetatable(M.Operation.SUM).__call = function(self)
+  local name = M.OPERATION_NAMES[self.number]
+  local other = rawget(M.Operation, name .. '_K') and ('; c.Operation.%s_K does'):format(name) or ''
+  params.guarded(2, params.fail, 'Operation.' .. name, 'takes no argument%s', other)
+end
 params.strict('c.Operation', M.Operation)
 
 local operation_type = types.object({ 'Operation' }, function(value, path)
   if object.kind(value) == 'uncalled operation' then
     local argument = value.name:match('PERCENTILE') and '{ 0.5, 0.9 }' or 'k'
     fail(path, '%s takes an argument: c.%s(%s)', value.name:match('[^.]+$'), value.name, argument)
+  elseif type(value) == 'string' and rawget(M.Operation, value:upper()) then
+    fail(path, 'expected c.Operation.%s, got %s', value:upper(), object.describe(value))
   end
 end)
 operation_type.text = 'Operation'

@@ -125,11 +125,12 @@ local function check_windows(group_by, aggregation, path)
   for i, window in ipairs(aggregation.windows or {}) do
     if window.timeUnit == agg.HOURS then
       local window_path = ('%s.windows[%d]'):format(path, i)
+      local hours = ('%d hour%s'):format(window.length, window.length == 1 and '' or 's')
       if group_by.accuracy == agg.SNAPSHOT then
-        fail(window_path, 'a window of %d hours is too fine for c.Accuracy.SNAPSHOT, which knows days', window.length)
+        fail(window_path, 'a window of %s is too fine for c.Accuracy.SNAPSHOT, which knows days', hours)
       elseif group_by.backfillStartDate then
-        fail(window_path, 'a window of %d hours is too fine for the daily table of a GroupBy with '
-          .. 'backfill_start_date: drop that, or use days', window.length)
+        fail(window_path, 'a window of %s is too fine for the daily table of a GroupBy with '
+          .. 'backfill_start_date: drop that, or use days', hours)
       end
     end
   end

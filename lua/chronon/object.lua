@@ -61,7 +61,7 @@ function M.describe(x)
   local kind = M.kind(x)
   if kind == 'null' then return 'null' end
   if kind == 'Map' then return 'an ordered map' end
-  if kind then return 'a ' .. kind end
+  if kind then return (kind:find('^[AEIOU]') and 'an ' or 'a ') .. kind end
   if type(x) == 'string' then
     return #x > 40 and 'a string' or ('the string %q'):format(x)
   end

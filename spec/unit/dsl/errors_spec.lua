@@ -68,8 +68,12 @@ describe('an error of the author', function()
     says('Query.wheres: the list has no item 1 of 2', "c.Query { wheres = { nil, 'x' } }")
     says('Query.wheres[1]: expected a string, got the boolean true', 'c.Query { wheres = { true } }')
     says('EventSource.query: expected c.Query, got a plain table', "c.EventSource { table = 't', query = {} }")
-    says('Aggregation.operation: expected c.Operation, got the string "SUM"', "c.Aggregation { operation = 'SUM' }")
-    says('Window.timeUnit: expected c.TimeUnit (such as c.TimeUnit.DAYS), got a Accuracy',
+    says('Aggregation.operation: expected c.Operation.SUM, got the string "SUM"', "c.Aggregation { operation = 'SUM' }")
+    says('Aggregation.operation: expected c.Operation.LAST_K, got the string "last_k"', "c.Aggregation { operation = 'last_k' }")
+    says('Aggregation.operation: expected c.Operation, got the string "X"', "c.Aggregation { operation = 'X' }")
+    says('Operation.SUM: takes no argument', 'c.Operation.SUM(3)')
+    says('Operation.HISTOGRAM: takes no argument; c.Operation.HISTOGRAM_K does', 'c.Operation.HISTOGRAM(3)')
+    says('Window.timeUnit: expected c.TimeUnit (such as c.TimeUnit.DAYS), got an Accuracy',
       'c.Window { length = 1, time_unit = c.Accuracy.SNAPSHOT }')
     says('Query: takes one table, as in c.Query { selects = ... }, and got the string "x"', "c.Query('x')")
     says('Source: takes one table', "c.Source(c.EventSource { table = 't', query = c.Query {} })")
@@ -177,6 +181,8 @@ describe('a GroupBy refuses', function()
       with:format('accuracy = c.Accuracy.SNAPSHOT'))
     group_by_says('GroupBy.aggregations[1].windows[2]: a window of 6 hours is too fine for the daily table',
       with:format("backfill_start_date = '2024-01-01'"))
+    group_by_says('a window of 1 hour is too fine', "gb { accuracy = c.Accuracy.SNAPSHOT, "
+      .. "aggregations = { c.Aggregation { input_column = 'd', windows = { '1h' } } } }")
   end)
 
   it('upload schedules that it does not know or cannot have', function()
