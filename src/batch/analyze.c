@@ -200,7 +200,7 @@ static chn_status analyze_group_by(struct work *w, const struct model_group_by *
     status = group_by_outputs(w, gb, schema, outputs, n_outputs, err);
   }
   if (status != CHN_OK) {
-    return chn_wrap(err, "%s", gb->meta_data->name);
+    return part != NULL ? chn_wrap(err, "%s", gb->meta_data->name) : status;
   }
   for (int32_t i = 0; i < gb->n_key_columns; i++) {
     const int32_t at = row_schema_find(schema, gb->key_columns[i]);
@@ -302,10 +302,12 @@ chn_status batch_analyze(const struct model_conf *conf, const struct batch_optio
   } else if (status == CHN_OK && conf->kind == MODEL_JOIN && conf->as.join->left != NULL) {
     status = analyze_join(&w, conf->as.join, range.first, err);
   } else if (status == CHN_OK) {
-    status = chn_fail(err, CHN_E_ARGUMENT, "only a GroupBy or a Join can be analyzed");
+    batch_report_deinit(&w.report);
+    return chn_fail(err, CHN_E_ARGUMENT, "%s: only a GroupBy or a Join can be analyzed", out->name);
   }
   batch_report_deinit(&w.report);
-  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s", out->name);
+  const char *kind = conf->kind == MODEL_GROUP_BY ? "group_by" : "join";
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s %s", kind, out->name);
 }
 
 void batch_analysis_deinit(struct batch_analysis *a)

@@ -281,8 +281,26 @@ static void write_all(struct run *run)
   }
 }
 
+/// Cuts "file:line" off a message that begins with it; without a line it is the file.
+static const char *place_of(struct arena *a, const char *file, const char **message)
+{
+  const size_t n = strlen(file);
+  if (strncmp(*message, file, n) != 0 || (*message)[n] != ':') {
+    return file;
+  }
+  const size_t digits = strspn(*message + n + 1, "0123456789");
+  const size_t where = digits > 0 ? n + 1 + digits : n;
+  if (strncmp(*message + where, ": ", 2) != 0) {
+    return file;
+  }
+  const char *place = arena_strndup(a, *message, where);
+  *message += where + 2;
+  return place;
+}
+
 static void add_failed_file(struct run *run, const char *file, const char *message)
 {
+  const char *where = place_of(run->arena, file, &message);
   struct compile_report *report = run->report;
   struct compile_item *items = arena_calloc(run->arena, (size_t)report->n_items + 1, sizeof *items);
   if (report->n_items > 0) {
@@ -290,7 +308,7 @@ static void add_failed_file(struct run *run, const char *file, const char *messa
   }
   items[report->n_items++] = (struct compile_item){
     .name = file,
-    .where = file,
+    .where = where,
     .outcome = COMPILE_FAILED,
     .message = arena_strdup(run->arena, message),
   };

@@ -145,8 +145,9 @@ describe('what fails', function()
     assert.same({ 'group_bys/team/bad.lua failed', 'group_bys/team/broken.lua failed', 'team.good.v1 written' },
       outcomes(result))
     assert.equal(2, result.failed)
-    assert.match('^group_bys/team/bad.lua:3: Query: unknown parameter `select`', result.items[1].message)
-    assert.match('group_bys/team/broken.lua:2:', result.items[2].message)
+    assert.equal('group_bys/team/bad.lua:3', result.items[1].where)
+    assert.match('^Query: unknown parameter `select`', result.items[1].message)
+    assert.equal('group_bys/team/broken.lua:2', result.items[2].where)
   end)
 
   it('an online join with an offline GroupBy is not written, nor what came with it', function()
