@@ -164,8 +164,10 @@ static const int64_t day_micros = 86400000000;
 static int64_t shifted(int64_t micros, const duckdb_interval *by, int sign)
 {
   const int64_t days = sp_floor_div(micros, day_micros);
-  const int64_t moved = sp_add_months(days, sign * by->months) + sign * by->days;
-  return moved * day_micros + (micros - days * day_micros) + sign * by->micros;
+  const int64_t moved = sp_add_months(days, sign * (int64_t)by->months) + sign * (int64_t)by->days;
+  const int64_t clock = sp_floor_mod(micros, day_micros);
+  return sp_plus(sp_micros_of(moved, clock),
+                 sign > 0 ? by->micros : (int64_t)(0 - (uint64_t)by->micros));
 }
 
 // instant (+|-) interval, and interval + instant
@@ -213,7 +215,7 @@ static void shift_date(duckdb_data_chunk in, duckdb_vector out, int at, int sign
   const idx_t n = duckdb_data_chunk_get_size(in);
   for (idx_t i = 0; i < n; i++) {
     if (!valid || duckdb_validity_row_is_valid((uint64_t *)valid, i)) {
-      z[i] = (int32_t)sp_floor_div(shifted(x[i] * day_micros, &y[i], sign), day_micros);
+      z[i] = (int32_t)sp_floor_div(shifted(sp_micros_of(x[i], 0), &y[i], sign), day_micros);
     }
   }
 }

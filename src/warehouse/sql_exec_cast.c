@@ -94,7 +94,7 @@ bool sp_to_time(const struct sp_value *v, int64_t *micros)
 {
   switch (v->kind) {
   case SP_TIME: *micros = v->i; return true;
-  case SP_DATE: *micros = v->i * 86400000000; return true;
+  case SP_DATE: *micros = sp_micros_of(v->i, 0); return true;
   case SP_STRING: return sp_text_to_time(v->s, v->len, micros);
   case SP_BOOL: *micros = v->i; return true;
   case SP_INT: {

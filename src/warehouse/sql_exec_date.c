@@ -12,7 +12,7 @@ static struct parts parts_of(int64_t micros)
 {
   struct parts p;
   p.days = sp_floor_div(micros, 86400000000);
-  p.micros = micros - p.days * 86400000000;
+  p.micros = sp_floor_mod(micros, 86400000000);
   sp_civil_of(p.days, &p.year, &p.month, &p.day);
   return p;
 }
@@ -221,7 +221,7 @@ static void run_make_timestamp(duckdb_function_info info, duckdb_data_chunk in, 
     int64_t days = 0;
     int64_t clock = 0;
     if (make_day(v, &days) && make_clock(v + 3, &clock)) {
-      z[i] = days * 86400000000 + clock;
+      z[i] = sp_micros_of(days, clock);
     } else {
       sp_set_null(out, i);
     }

@@ -119,5 +119,12 @@ void sp_civil_of(int64_t days, int64_t *year, int32_t *month, int32_t *day);
 int32_t sp_month_days(int64_t year, int32_t month);
 int64_t sp_floor_div(int64_t a, int64_t b);
 
+/// What sp_floor_div leaves: 0 to b - 1.
+int64_t sp_floor_mod(int64_t a, int64_t b);
+
+/// days * 86400000000 + rest and x + y, which wrap around instead of overflowing.
+int64_t sp_micros_of(int64_t days, int64_t rest);
+int64_t sp_plus(int64_t x, int64_t y);
+
 /// The same day some months later, or the last one of a shorter month.
 int64_t sp_add_months(int64_t days, int64_t months);

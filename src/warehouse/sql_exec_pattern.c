@@ -59,7 +59,7 @@ static struct instant instant_of(int64_t micros)
 {
   struct instant t;
   const int64_t days = sp_floor_div(micros, 86400000000);
-  const int64_t rest = micros - days * 86400000000;
+  const int64_t rest = sp_floor_mod(micros, 86400000000);
   sp_civil_of(days, &t.year, &t.month, &t.day);
   t.hour = (int32_t)(rest / 3600000000);
   t.minute = (int32_t)(rest / 60000000 % 60);
@@ -364,7 +364,7 @@ static bool resolve(struct parsed *p, int64_t *micros)
   }
   const int64_t seconds = (t->hour * 60 + t->minute) * (int64_t)60 + t->second;
   *micros =
-      sp_days_of(t->year, t->month, t->day) * 86400000000 + seconds * 1000000 + t->micros - p->zone;
+      sp_micros_of(sp_days_of(t->year, t->month, t->day), seconds * 1000000 + t->micros - p->zone);
   return true;
 }
 

@@ -93,9 +93,9 @@ static void run_date_trunc(duckdb_function_info info, duckdb_data_chunk in, duck
     if (u == U_NONE || t.kind == SP_NULL) {
       sp_set_null(out, i);
     } else if (u <= U_DAY) {
-      z[i] = sp_floor_div(t.i, unit_micros(u)) * unit_micros(u);
+      z[i] = sp_plus(t.i, -sp_floor_mod(t.i, unit_micros(u)));
     } else {
-      z[i] = cut_days(sp_floor_div(t.i, day_micros), u) * day_micros;
+      z[i] = sp_micros_of(cut_days(sp_floor_div(t.i, day_micros), u), 0);
     }
   }
 }
@@ -129,7 +129,7 @@ static void month_and_rest(int64_t micros, int64_t *months, int64_t *rest)
   const int64_t days = sp_floor_div(micros, day_micros);
   sp_civil_of(days, &year, &month, &day);
   *months = year * 12 + month - 1;
-  *rest = day * day_micros + micros - days * day_micros;
+  *rest = day * day_micros + sp_floor_mod(micros, day_micros);
 }
 
 // Whole months from a to b, towards zero.
@@ -179,7 +179,8 @@ static void run_diff(duckdb_function_info info, duckdb_data_chunk in, duckdb_vec
     if (!need_unit(info, u, &name)) {
       return;
     }
-    z[i] = u <= U_WEEK ? (b.i - a.i) / unit_micros(u) : months_from(a.i, b.i) / unit_months(u);
+    z[i] = u <= U_WEEK ? sp_plus(b.i, (int64_t)(0 - (uint64_t)a.i)) / unit_micros(u)
+                       : months_from(a.i, b.i) / unit_months(u);
   }
 }
 
@@ -205,9 +206,9 @@ static void run_add(duckdb_function_info info, duckdb_data_chunk in, duckdb_vect
       return;
     }
     const int64_t days = sp_floor_div(t.i, day_micros);
-    z[i] = u <= U_WEEK
-               ? t.i + by.i * unit_micros(u)
-               : sp_add_months(days, by.i * unit_months(u)) * day_micros + t.i - days * day_micros;
+    z[i] = u <= U_WEEK ? sp_plus(t.i, (int64_t)((uint64_t)by.i * (uint64_t)unit_micros(u)))
+                       : sp_micros_of(sp_add_months(days, by.i * unit_months(u)),
+                                      sp_floor_mod(t.i, day_micros));
   }
 }
 
@@ -298,7 +299,7 @@ static void run_seconds(duckdb_function_info info, duckdb_data_chunk in, duckdb_
   (void)info;
   sp_copy_nulls(in, out);
   for (idx_t i = 0; i < n; i++) {
-    z[i] = (double)(x[i] - sp_floor_div(x[i], 60000000) * 60000000) / 1e6;
+    z[i] = (double)sp_floor_mod(x[i], 60000000) / 1e6;
   }
 }
 

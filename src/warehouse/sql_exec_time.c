@@ -11,6 +11,22 @@ int64_t sp_floor_div(int64_t a, int64_t b)
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
+int64_t sp_floor_mod(int64_t a, int64_t b)
+{
+  const int64_t rest = a % b;
+  return rest < 0 ? rest + b : rest;
+}
+
+int64_t sp_plus(int64_t x, int64_t y)
+{
+  return (int64_t)((uint64_t)x + (uint64_t)y);
+}
+
+int64_t sp_micros_of(int64_t days, int64_t rest)
+{
+  return (int64_t)((uint64_t)days * 86400000000U + (uint64_t)rest);
+}
+
 int64_t sp_days_of(int64_t year, int32_t month, int32_t day)
 {
   const int64_t y = year - (month <= 2);
@@ -67,7 +83,7 @@ size_t sp_date_text(int64_t days, char *out)
 size_t sp_time_text(int64_t micros, char *out)
 {
   const int64_t days = sp_floor_div(micros, 86400000000);
-  const int64_t rest = micros - days * 86400000000;
+  const int64_t rest = sp_floor_mod(micros, 86400000000);
   const int seconds = (int)(rest / 1000000);
   size_t n = sp_date_text(days, out);
   n += (size_t)snprintf(out + n, SP_MAX_NUMBER - n, " %02d:%02d:%02d", seconds / 3600,
@@ -233,6 +249,6 @@ bool sp_text_to_time(const char *s, size_t len, int64_t *micros)
       return false;
     }
   }
-  *micros = days * 86400000000 + clock - zone;
+  *micros = sp_micros_of(days, clock - zone);
   return c.at == len;
 }

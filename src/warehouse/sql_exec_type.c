@@ -167,7 +167,7 @@ static void json_time(struct chn_buf *b, int64_t micros)
 {
   char text[SP_MAX_NUMBER];
   const int64_t days = sp_floor_div(micros, 86400000000);
-  const int64_t rest = micros - days * 86400000000;
+  const int64_t rest = sp_floor_mod(micros, 86400000000);
   chn_buf_addc(b, '"');
   chn_buf_add(b, text, sp_date_text(days, text));
   chn_buf_addf(b, "T%02d:%02d:%02d.%03dZ\"", (int)(rest / 3600000000), (int)(rest / 60000000 % 60),

@@ -52,7 +52,7 @@ static const char prelude[] =
     "CREATE OR REPLACE MACRO sp_overlay(s, r, p, n) AS sp_substring(s, 1, p - 1) || r || "
     "sp_substring(s, p + CASE WHEN n < 0 THEN CAST(length(r) AS INTEGER) ELSE n END, 2147483647);\n"
     "CREATE OR REPLACE MACRO sp_format_number(x, d) AS CASE WHEN d >= 0 THEN "
-    "format('{:,.' || CAST(d AS VARCHAR) || 'f}', x) END;\n"
+    "format('{:,.' || CAST(least(d, 300) AS VARCHAR) || 'f}', x) END;\n"
     "CREATE OR REPLACE MACRO sp_get_json_object(s, p) AS CASE WHEN json_valid(s) "
     "THEN json_extract_string(s, p) END;\n"
     "CREATE OR REPLACE MACRO sp_json_array_length(s) AS CASE WHEN json_valid(s) AND "
