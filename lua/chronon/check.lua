@@ -154,6 +154,7 @@ end
 
 --- @param path string of the GroupBy, for messages
 function M.group_by(group_by, path)
+  if #group_by.keyColumns == 0 then fail(path .. '.keys', 'is empty: a GroupBy is about at least one key') end
   for i, source in ipairs(group_by.sources) do
     check_source(group_by, source, ('%s.sources[%d]'):format(path, i))
   end

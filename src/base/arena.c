@@ -107,7 +107,9 @@ void *arena_calloc(struct arena *a, size_t count, size_t size)
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
   char *p = arena_alloc(a, n + 1);
-  memcpy(p, s, n);
+  if (n > 0) { // an empty text may have no bytes to point to
+    memcpy(p, s, n);
+  }
   p[n] = '\0';
   return p;
 }

@@ -104,8 +104,6 @@ chn_status source_days(struct batch_job *job, const char *table, const char *col
 
 // ---- one scan ---------------------------------------------------------------------------------
 
-enum { FILL_MAX = 64 };
-
 /// A scan being put together.
 struct scan {
   struct batch_job *job;
@@ -116,10 +114,10 @@ struct scan {
   const char *column;   ///< the partition column in the table
   const char *first_ds; ///< bounds, inclusive; NULL: open
   const char *last_ds;
-  const char *asked_ds;             ///< first day that a GroupBy is asked for; NULL: no GroupBy
-  bool empty;                       ///< the bounds exclude everything
-  struct model_pair fill[FILL_MAX]; ///< name -> DuckDB SQL, used where no select has the name
-  int32_t n_fill;
+  const char *asked_ds;    ///< first day that a GroupBy is asked for; NULL: no GroupBy
+  bool empty;              ///< the bounds exclude everything
+  struct model_pair *fill; ///< name -> DuckDB SQL, used where no select has the name
+  int32_t n_fill, fill_room;
 };
 
 static void fill_in(struct scan *s, const char *name, const char *sql)
@@ -129,9 +127,15 @@ static void fill_in(struct scan *s, const char *name, const char *sql)
       return;
     }
   }
-  if (s->n_fill < FILL_MAX) {
-    s->fill[s->n_fill++] = (struct model_pair){ name, sql };
+  if (s->n_fill == s->fill_room) {
+    struct model_pair *old = s->fill;
+    s->fill_room = s->fill_room > 0 ? s->fill_room * 2 : 16;
+    s->fill = arena_calloc(s->job->arena, (size_t)s->fill_room, sizeof *s->fill);
+    for (int32_t i = 0; i < s->n_fill; i++) {
+      s->fill[i] = old[i];
+    }
   }
+  s->fill[s->n_fill++] = (struct model_pair){ name, sql };
 }
 
 static chn_status rendered(struct arena *a, const char *what, const char *spark, char **out,
@@ -274,6 +278,21 @@ static chn_status scan_sql(struct scan *s, struct chn_buf *out, struct chn_err *
   return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s", s->table);
 }
 
+/// Bounds that are no days would compare as text and silently leave everything out.
+static chn_status check_bounds(const struct model_query *q, struct chn_err *err)
+{
+  int32_t day;
+  if (q != NULL && q->start_partition != NULL &&
+      chn_day_of_ds(q->start_partition, &day, err) != CHN_OK) {
+    return chn_wrap(err, "start_partition");
+  }
+  if (q != NULL && q->end_partition != NULL &&
+      chn_day_of_ds(q->end_partition, &day, err) != CHN_OK) {
+    return chn_wrap(err, "end_partition");
+  }
+  return CHN_OK;
+}
+
 /// Opens a scan on an authored table name.
 static chn_status scan_init(struct scan *s, struct batch_job *job, const char *table,
                             const struct model_query *query, struct chn_err *err)
@@ -283,7 +302,10 @@ static chn_status scan_init(struct scan *s, struct batch_job *job, const char *t
     return chn_fail(err, CHN_E_ARGUMENT, "the source names no table");
   }
   s->table = model_table_without_subpartitions(job->arena, table);
-  chn_status status = wh_table_find(job->wh, s->table, job->arena, &s->found, err);
+  chn_status status = check_bounds(query, err);
+  if (status == CHN_OK) {
+    status = wh_table_find(job->wh, s->table, job->arena, &s->found, err);
+  }
   s->partitioned = status == CHN_OK && row_schema_find(&s->found.schema, s->column) >= 0;
   return status;
 }
@@ -390,6 +412,10 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
 {
   struct chn_buf text = { 0 };
   chn_status status = CHN_OK;
+  if (gb->n_key_columns == 0) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "the GroupBy has no keys: nothing says whose its rows are");
+  }
   for (int32_t i = 0; i < gb->n_sources && status == CHN_OK; i++) {
     chn_buf_adds(&text, i > 0 ? " UNION ALL BY NAME " : "");
     status = source_scan(job, gb, &gb->sources[i], accuracy, range, &text, err);

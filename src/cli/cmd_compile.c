@@ -83,6 +83,11 @@ static void tell_problems(const struct cli_context *ctx, const struct compile_re
     const char *where = r->warnings[i].where;
     cli_note(ctx, "%s%swarning: %s", where ? where : "", where ? ": " : "", r->warnings[i].message);
   }
+  if (r->n_items == 0) {
+    cli_note(ctx,
+             "warning: nothing is defined there: a file ends with a table of named definitions, "
+             "as in `return { v1 = c.GroupBy { ... } }`");
+  }
   for (int32_t i = 0; i < r->n_items; i++) {
     const struct compile_item *item = &r->items[i];
     for (const char *line = item->message; line && *line;) {

@@ -55,6 +55,29 @@ describe('a GroupBy that names what is not there', function()
   end)
 end)
 
+describe('a compiled GroupBy', function()
+  local function changed(pattern, to)
+    run({}, GOOD, '--dry-run')
+    local path = dir .. '/' .. CONF
+    local text, n = program.read(path):gsub(pattern, to)
+    assert.equal(1, n)
+    program.write(path, text)
+    return program.run({ 'run', '--conf', CONF, '--ds', '2024-01-03' }, { cwd = dir })
+  end
+
+  it('has no keys', function()
+    local r = changed('"keyColumns": %[.-%]', '"keyColumns": []')
+    assert.equal(1, r.code)
+    assert.matches('the GroupBy has no keys', r.err, 1, true)
+  end)
+
+  it('starts on what is no day', function()
+    local r = changed('"timeColumn": "ts"', '"timeColumn": "ts", "startPartition": "20240101"')
+    assert.equal(1, r.code)
+    assert.matches('start_partition: "20240101" is not a date of the form yyyy-MM-dd', r.err, 1, true)
+  end)
+end)
+
 describe('a backfill with nothing to do', function()
   it('says that no source has data', function()
     assert.matches('nothing to do, no source has data for the 3 missing days: my.t has no day',

@@ -54,6 +54,11 @@ describe('chronon compile', function()
     assert.matches('"message": "unexpected symbol', r.out, 1, true)
   end)
 
+  it('says that a file defines nothing', function()
+    program.write(dir .. '/group_bys/shop/none.lua', 'return { v1 = 5 }\n')
+    assert.matches('warning: nothing is defined there', run({ 'compile', 'group_bys/shop/none.lua' }).err, 1, true)
+  end)
+
   it('writes nothing in a dry run', function()
     program.shell('rm -r ' .. dir .. '/production')
     local r = run({ 'compile', '--all', '--dry-run' })

@@ -171,6 +171,10 @@ describe('a GroupBy refuses', function()
       .. " sources = c.EntitySource { snapshotTable = 't', mutationTopic = 'm', query = c.Query {} } }")
   end)
 
+  it('no keys', function()
+    group_by_says('GroupBy.keys: is empty', 'gb { keys = {} }')
+  end)
+
   it('an aggregation without input', function()
     group_by_says('GroupBy.aggregations[1].input_column: is missing', 'gb { aggregations = { c.Aggregation {} } }')
   end)
