@@ -173,8 +173,8 @@ chn_status output_run(struct batch_job *job, const struct days *steps, size_t n,
     }
     chn_wrap(&e, "%s to %s", s->start_ds, s->end_ds);
     first = failed++ == 0 ? e : first;
-    if (status == CHN_E_CANCELLED) {
-      break;
+    if (status == CHN_E_CANCELLED || status == CHN_E_IO) {
+      break; // what the system refuses once, a full disk above all, it refuses the next step too
     }
   }
   if (failed == 0) {

@@ -30,7 +30,8 @@ chn_status output_steps(struct batch_job *job, const struct output *o, struct da
                         const struct output_inputs *inputs, struct days **steps, size_t *n,
                         struct chn_err *err);
 
-/// Runs `step` over each step, going on after errors. A dry run only plans.
+/// Runs `step` over each step, going on after errors of the definition and its data; one of the
+/// system (CHN_E_IO) ends the job. A dry run only plans.
 typedef chn_status (*output_step_fn)(void *user, struct days step, struct wh_written *written,
                                      struct chn_err *err);
 chn_status output_run(struct batch_job *job, const struct days *steps, size_t n,

@@ -141,6 +141,7 @@ describe('a table of a GroupBy', function()
     local said = r.folder .. '/said'
     program.shell(("(trap '' XFSZ; ulimit -f 0; %s 2>&1; echo code:$?) | cat >%s"):format(command('2024-03-08', ''), q(said)))
     local text = program.read(said)
+    assert.is_nil(text:find('step 2 of', 1, true), 'a full disk ends the job: ' .. text)
     assert.is_truthy(text:find('code:1\n', 1, true), text)
     assert.is_truthy(text:find('ns.sums', 1, true), text)
     assert.is_truthy(text:find('File too large', 1, true), text)
