@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/machine.h"
 #include "base/time.h"
 
 enum { STAGES_MAX = 16 };
@@ -12,9 +13,7 @@ enum { STAGES_MAX = 16 };
 void job_init(struct batch_job *job, const struct batch_options *o, struct batch_report *report)
 {
   const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  const uint64_t machine =
-      (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 10 * 6;
-  const uint64_t limit = o->memory_limit ? o->memory_limit : machine;
+  const uint64_t limit = o->memory_limit ? o->memory_limit : chn_machine_memory() / 10 * 6;
   *job = (struct batch_job){
     .o = o,
     .report = report,
@@ -118,4 +117,19 @@ void batch_report_deinit(struct batch_report *r)
 {
   arena_deinit(&r->arena);
   *r = (struct batch_report){ 0 };
+}
+
+chn_status job_count(struct batch_job *job, const char *sql, uint64_t *out, struct chn_err *err)
+{
+  struct wh_rows *rows = NULL;
+  const char *count = arena_printf(job->arena, "SELECT count(*) FROM (%s)", sql);
+  chn_status status = wh_rows_load(job->wh, count, &rows, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  struct row_col col;
+  wh_rows_chunk(rows, 0, &col);
+  *out = (uint64_t) * (const int64_t *)col.data;
+  wh_rows_free(rows);
+  return CHN_OK;
 }

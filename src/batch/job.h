@@ -35,3 +35,6 @@ chn_status job_end(const struct batch_job *job, int32_t *day, struct chn_err *er
 /// Range of a job: start override or `first`, to the end date.
 chn_status job_range(const struct batch_job *job, const char *first, struct days *out,
                      struct chn_err *err);
+
+/// The number of rows that a SELECT gives.
+chn_status job_count(struct batch_job *job, const char *sql, uint64_t *out, struct chn_err *err);

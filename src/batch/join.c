@@ -110,22 +110,6 @@ static chn_status compute_slice(struct work *w, const char *left_sql, struct day
 
 // ---- a step -----------------------------------------------------------------------------------
 
-static chn_status count_rows(struct batch_job *job, const char *sql, uint64_t *out,
-                             struct chn_err *err)
-{
-  struct wh_rows *rows = NULL;
-  const char *count = arena_printf(job->arena, "SELECT count(*) FROM (%s)", sql);
-  chn_status status = wh_rows_load(job->wh, count, &rows, err);
-  if (status != CHN_OK) {
-    return status;
-  }
-  struct row_col col;
-  wh_rows_chunk(rows, 0, &col);
-  *out = (uint64_t) * (const int64_t *)col.data;
-  wh_rows_free(rows);
-  return CHN_OK;
-}
-
 /// Into how many slices the left rows must be cut: by a guess of their bytes with all features.
 static chn_status slice_count(struct work *w, const char *left_sql, int *out, struct chn_err *err)
 {
@@ -133,7 +117,7 @@ static chn_status slice_count(struct work *w, const char *left_sql, int *out, st
   uint64_t rows = 0;
   chn_status status = wh_describe(w->job->wh, left_sql, w->job->arena, &schema, err);
   if (status == CHN_OK) {
-    status = count_rows(w->job, left_sql, &rows, err);
+    status = job_count(w->job, left_sql, &rows, err);
   }
   if (status != CHN_OK) {
     return status;

@@ -267,17 +267,11 @@ static chn_status spill_run(struct pass *p, const char *sql, struct chn_err *err
   const uint64_t bytes_per_row = agg_frame_memory(p->frame) / (agg_frame_rows(p->frame) + 1) + 1;
   agg_frame_free(p->frame);
   p->frame = NULL;
-  struct arena *a = p->job->arena;
-  struct wh_rows *count = NULL;
-  chn_status status =
-      wh_rows_load(p->job->wh, arena_printf(a, "SELECT count(*) FROM (%s)", sql), &count, err);
+  uint64_t rows = 0;
+  chn_status status = job_count(p->job, sql, &rows, err);
   if (status != CHN_OK) {
     return status;
   }
-  struct row_col col;
-  wh_rows_chunk(count, 0, &col);
-  const uint64_t rows = (uint64_t) * (int64_t *)col.data;
-  wh_rows_free(count);
   const uint64_t budget = p->job->frame_budget / 4 * 3 + 1;
   const uint64_t passes = rows * bytes_per_row / budget + 2;
   struct spill s = { .passes = passes > PASSES_MAX ? PASSES_MAX : (int)passes };

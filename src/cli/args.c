@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/machine.h"
 #include "base/near.h"
 
 struct parse {
@@ -234,7 +234,7 @@ static double unit_of(const char *suffix)
     return 1;
   }
   if (strcmp(suffix, "%") == 0) {
-    return (double)cli_machine_memory() / 100;
+    return (double)chn_machine_memory() / 100;
   }
   const char lower = (char)(*suffix | 0x20);
   const char *at = strchr(letters, lower);
@@ -267,18 +267,4 @@ const char *cli_source_name(enum cli_source source)
 {
   static const char *const names[] = { "unset", "default", "teams.json", "environment", "flag" };
   return names[source];
-}
-
-uint64_t cli_machine_memory(void)
-{
-  uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-  FILE *f = fopen("/sys/fs/cgroup/memory.max", "r");
-  unsigned long long limit;
-  if (f && fscanf(f, "%llu", &limit) == 1 && limit < bytes) {
-    bytes = limit;
-  }
-  if (f) {
-    fclose(f);
-  }
-  return bytes;
 }

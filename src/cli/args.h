@@ -82,6 +82,3 @@ chn_status cli_get_bytes(const struct cli_args *args, const char *name, uint64_t
 
 /// "flag", "environment", "teams.json", "default", "unset".
 const char *cli_source_name(enum cli_source source);
-
-/// Memory of the machine (or of the container, where that is less), in bytes.
-uint64_t cli_machine_memory(void);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/machine.h"
 #include "cli/context.h"
 #include "cli/value.h"
 #include "obs/meter.h"
@@ -30,7 +31,7 @@ static void row(struct check *k, const char *what, const char *value, const char
 static void check_machine(struct check *k)
 {
   struct chn_buf memory = { 0 };
-  obs_print_bytes(&memory, (double)cli_machine_memory());
+  obs_print_bytes(&memory, (double)chn_machine_memory());
   row(k, "cores", arena_printf(&k->ctx->arena, "%ld", sysconf(_SC_NPROCESSORS_ONLN)), "machine",
       NULL);
   row(k, "memory", chn_buf_str(&memory), "machine", NULL);

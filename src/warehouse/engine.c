@@ -1,4 +1,5 @@
 // The DuckDB instance: opening it, running statements, and its errors in this program's words.
+#include "base/machine.h"
 #include "warehouse/wh_int.h"
 
 #include <stdio.h>
@@ -199,29 +200,11 @@ chn_status wh_describe(struct wh *wh, const char *sql, struct arena *a, struct r
 
 // ---- opening ----------------------------------------------------------------------------------
 
-/// What the machine, or the control group that this runs in, has.
-static uint64_t machine_memory(void)
-{
-  const uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
-  uint64_t bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
-  static const char *const limits[] = { "/sys/fs/cgroup/memory.max",
-                                        "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
-  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-    struct chn_buf text = { .max = 64 };
-    if (fs_read(limits[i], &text)) {
-      const uint64_t limit = strtoull(chn_buf_str(&text), NULL, 10);
-      bytes = limit > 0 && limit < bytes ? limit : bytes;
-    }
-    chn_buf_deinit(&text);
-  }
-  return bytes;
-}
-
 /// DuckDB gets 2/5 of the limit: columns, indexes and sketches in C live beside it.
 static chn_status configure(struct wh *wh, const struct wh_options *o, duckdb_config *config,
                             struct chn_err *err)
 {
-  const uint64_t limit = o->memory_limit != 0 ? o->memory_limit : machine_memory() / 5 * 3;
+  const uint64_t limit = o->memory_limit != 0 ? o->memory_limit : chn_machine_memory() / 5 * 3;
   const uint64_t share = limit / 5 * 2;
   const char *memory = arena_printf(&wh->arena, "%lluB", (unsigned long long)share);
   const char *threads = arena_printf(&wh->arena, "%d", (int)o->threads);
