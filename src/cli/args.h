@@ -5,6 +5,7 @@
 /// else from the default.
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 enum cli_option_kind {
@@ -39,12 +40,13 @@ struct cli_command {
   const char *name;
   const char *args; ///< positional arguments as help shows them, e.g. "[TABLE]"; NULL: none
   int32_t max_args;
-  const char *summary;              ///< one line
-  const char *examples;             ///< lines: command, two blanks, `# why`
-  const char *doc;                  ///< a paragraph, or NULL
-  const struct cli_option *options; ///< ends with a NULL name; may be NULL
-  bool uses_repo;                   ///< takes the options of cli_repo_options too
-  bool uses_warehouse;              ///< and those of cli_warehouse_options
+  const char *summary;                   ///< one line
+  const char *examples;                  ///< lines: command, two blanks, `# why`
+  const char *doc;                       ///< a paragraph, or NULL
+  const struct cli_option *options;      ///< ends with a NULL name; may be NULL
+  void (*add_help)(struct chn_buf *out); ///< appends what else its help says; may be NULL
+  bool uses_repo;                        ///< takes the options of cli_repo_options too
+  bool uses_warehouse;                   ///< and those of cli_warehouse_options
   int (*run)(struct cli_context *ctx);
 };
 

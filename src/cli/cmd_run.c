@@ -1,128 +1,8 @@
 #include <string.h>
 
-#include "base/near.h"
 #include "base/time.h"
 #include "cli/conf.h"
-#include "cli/progress.h"
-#include "cli/report.h"
-
-// Chronon's modes; those without `run` are not in this version.
-struct mode {
-  const char *name;
-  chn_status (*run)(struct cli_context *ctx, const struct model_conf *conf,
-                    struct batch_options *options, struct chn_err *err);
-};
-
-typedef chn_status (*job_fn)(const struct model_conf *conf, const struct batch_options *o,
-                             struct batch_report *report, struct chn_err *err);
-
-static chn_status run_job(struct cli_context *ctx, const struct model_conf *conf,
-                          struct batch_options *options, job_fn job, struct chn_err *err)
-{
-  struct batch_report report = { 0 };
-  struct cli_progress progress;
-  const double start = chn_monotonic_ms();
-  cli_progress_init(&progress, ctx);
-  options->progress = &progress.callbacks;
-  const chn_status status = job(conf, options, &report, err);
-  cli_progress_end(&progress);
-  const double seconds = (chn_monotonic_ms() - start) / 1000;
-  if (status == CHN_OK && options->dry_run) {
-    cli_report_plan(ctx, &report);
-  } else if (status == CHN_OK) {
-    cli_report_backfill(ctx, conf, &report, seconds);
-  } else {
-    cli_report_broken(ctx, &report);
-  }
-  batch_report_deinit(&report);
-  return status;
-}
-
-static chn_status run_backfill(struct cli_context *ctx, const struct model_conf *conf,
-                               struct batch_options *options, struct chn_err *err)
-{
-  return run_job(ctx, conf, options, batch_backfill, err);
-}
-
-static chn_status run_label_join(struct cli_context *ctx, const struct model_conf *conf,
-                                 struct batch_options *options, struct chn_err *err)
-{
-  return run_job(ctx, conf, options, batch_label_join, err);
-}
-
-static chn_status run_upload(struct cli_context *ctx, const struct model_conf *conf,
-                             struct batch_options *options, struct chn_err *err)
-{
-  return run_job(ctx, conf, options, batch_upload, err);
-}
-
-static chn_status run_analyze(struct cli_context *ctx, const struct model_conf *conf,
-                              struct batch_options *options, struct chn_err *err)
-{
-  struct batch_analysis analysis = { 0 };
-  struct cli_progress progress;
-  cli_progress_init(&progress, ctx);
-  options->progress = &progress.callbacks;
-  chn_status status = batch_analyze(conf, options, &analysis, err);
-  cli_progress_end(&progress);
-  if (status == CHN_OK) {
-    cli_report_analysis(ctx, &analysis);
-  }
-  if (status == CHN_OK && analysis.n_problems) {
-    status = chn_fail(err, CHN_E_CONFLICT, "%s: %d problem%s found", analysis.name,
-                      analysis.n_problems, analysis.n_problems == 1 ? "" : "s");
-  }
-  batch_analysis_deinit(&analysis);
-  return status;
-}
-
-static const struct mode modes[] = {
-  { "backfill", run_backfill },
-  { "analyze", run_analyze },
-  { "upload", run_upload },
-  { "streaming", NULL },
-  { "local-streaming", NULL },
-  { "metadata-upload", NULL },
-  { "metadata-export", NULL },
-  { "fetch", NULL },
-  { "backfill-left", NULL },
-  { "backfill-final", NULL },
-  { "consistency-metrics-compute", NULL },
-  { "compare", NULL },
-  { "stats-summary", NULL },
-  { "log-summary", NULL },
-  { "log-flattener", NULL },
-  { "label-join", run_label_join },
-  { "model-transform-batch", NULL },
-  { "info", NULL },
-};
-
-enum { N_MODES = sizeof modes / sizeof *modes };
-
-static chn_status find_mode(const char *name, const struct mode **out, struct chn_err *err)
-{
-  const char *names[N_MODES];
-  for (int i = 0; i < N_MODES; i++) {
-    names[i] = modes[i].name;
-    if (strcmp(name, names[i]) != 0) {
-      continue;
-    }
-    if (!modes[i].run) {
-      return chn_fail(err, CHN_E_ARGUMENT,
-                      "--mode %s is Chronon's, but not in this version; backfill, analyze, "
-                      "label-join and upload are",
-                      name);
-    }
-    *out = &modes[i];
-    return CHN_OK;
-  }
-  const char *near = chn_near(name, names, N_MODES);
-  return near ? chn_fail(err, CHN_E_ARGUMENT, "--mode \"%s\" is unknown (did you mean %s?)", name,
-                         near)
-              : chn_fail(err, CHN_E_ARGUMENT,
-                         "--mode \"%s\" is unknown; backfill, analyze, label-join and upload exist",
-                         name);
-}
+#include "cli/run_modes.h"
 
 static chn_status check_ds(const char *option, const char *ds, struct chn_err *err)
 {
@@ -167,7 +47,7 @@ static void tell_ignored(struct cli_context *ctx)
   }
 }
 
-static chn_status read_command_line(struct cli_context *ctx, const struct mode **mode,
+static chn_status read_command_line(struct cli_context *ctx, const struct run_mode **mode,
                                     struct batch_options *options, struct chn_err *err)
 {
   if (!cli_get(&ctx->args, "conf")) {
@@ -175,7 +55,7 @@ static chn_status read_command_line(struct cli_context *ctx, const struct mode *
         err, CHN_E_ARGUMENT,
         "--conf is needed: production/joins/<team>/<name>, as `chronon compile` writes it");
   }
-  return find_mode(cli_get(&ctx->args, "mode"), mode, err) != CHN_OK
+  return run_mode_find(cli_get(&ctx->args, "mode"), mode, err) != CHN_OK
              ? err->code
              : read_options(ctx, options, err);
 }
@@ -183,7 +63,7 @@ static chn_status read_command_line(struct cli_context *ctx, const struct mode *
 static int run_run(struct cli_context *ctx)
 {
   struct chn_err err = { 0 };
-  const struct mode *mode = NULL;
+  const struct run_mode *mode = NULL;
   struct batch_options options = { 0 };
   struct model_conf conf;
   if (read_command_line(ctx, &mode, &options, &err) != CHN_OK) {
@@ -207,10 +87,7 @@ static const char no_spark[] = "there is no Spark and no JVM here";
 static const struct cli_option options[] = {
   { "conf", 'c', CLI_VALUE, "CONF", NULL, NULL,
     "the compiled definition: production/<kind>/<team>/<name>, below the repo" },
-  { "mode", 'm', CLI_VALUE, "MODE", "backfill", NULL,
-    "backfill: compute the days that the output table lacks; analyze: schemas and checks, no "
-    "data; label-join: labels of a join's rows, known on the end date; upload: a GroupBy's "
-    "values as an online store has them" },
+  { "mode", 'm', CLI_VALUE, "MODE", "backfill", NULL, "what to do, see Modes" },
   { "ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, yyyy-MM-dd: by default today (UTC)" },
   { "start-ds", 0, CLI_VALUE, "DS", NULL, NULL, "first day, instead of the definition's" },
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
@@ -241,7 +118,7 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_cmd_run = {
   .name = "run",
-  .summary = "run a compiled definition: backfill, analyze, label-join, upload",
+  .summary = "run a compiled definition: backfill it, upload it, check it",
   .examples = "chronon run --mode backfill --conf production/joins/flights/training_set.v1 --ds "
               "2013-12-31\n"
               "chronon run --mode backfill --conf production/group_bys/flights/delays.by_origin_v1 "
@@ -250,6 +127,7 @@ const struct cli_command cli_cmd_run = {
   .doc = "A backfill computes only the days that the output table lacks, in steps that each become "
          "visible as a whole: interrupted or killed, it goes on where it was when run again.",
   .options = options,
+  .add_help = run_modes_help,
   .uses_repo = true,
   .uses_warehouse = true,
   .run = run_run,

@@ -152,6 +152,9 @@ void cli_help_command(const struct cli_command *c, struct chn_buf *out)
   }
   chn_buf_adds(out, "Options:\n");
   add_all_options(c, out);
+  if (c->add_help) {
+    c->add_help(out);
+  }
 }
 
 void cli_help_reference(struct chn_buf *out)

@@ -1,0 +1,147 @@
+// A mode is a row of the table at the end and the small function that runs it.
+#include "cli/run_modes.h"
+
+#include <string.h>
+
+#include "base/near.h"
+#include "base/time.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+
+typedef chn_status (*job_fn)(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct chn_err *err);
+
+static chn_status run_job(struct cli_context *ctx, const struct model_conf *conf,
+                          struct batch_options *options, job_fn job, struct chn_err *err)
+{
+  struct batch_report report = { 0 };
+  struct cli_progress progress;
+  const double start = chn_monotonic_ms();
+  cli_progress_init(&progress, ctx);
+  options->progress = &progress.callbacks;
+  const chn_status status = job(conf, options, &report, err);
+  cli_progress_end(&progress);
+  const double seconds = (chn_monotonic_ms() - start) / 1000;
+  if (status == CHN_OK && options->dry_run) {
+    cli_report_plan(ctx, &report);
+  } else if (status == CHN_OK) {
+    cli_report_backfill(ctx, conf, &report, seconds);
+  } else {
+    cli_report_broken(ctx, &report);
+  }
+  batch_report_deinit(&report);
+  return status;
+}
+
+static chn_status run_backfill(struct cli_context *ctx, const struct model_conf *conf,
+                               struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_backfill, err);
+}
+
+static chn_status run_label_join(struct cli_context *ctx, const struct model_conf *conf,
+                                 struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_label_join, err);
+}
+
+static chn_status run_upload(struct cli_context *ctx, const struct model_conf *conf,
+                             struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_upload, err);
+}
+
+static chn_status run_analyze(struct cli_context *ctx, const struct model_conf *conf,
+                              struct batch_options *options, struct chn_err *err)
+{
+  struct batch_analysis analysis = { 0 };
+  struct cli_progress progress;
+  cli_progress_init(&progress, ctx);
+  options->progress = &progress.callbacks;
+  chn_status status = batch_analyze(conf, options, &analysis, err);
+  cli_progress_end(&progress);
+  if (status == CHN_OK) {
+    cli_report_analysis(ctx, &analysis);
+  }
+  if (status == CHN_OK && analysis.n_problems) {
+    status = chn_fail(err, CHN_E_CONFLICT, "%s: %d problem%s found", analysis.name,
+                      analysis.n_problems, analysis.n_problems == 1 ? "" : "s");
+  }
+  batch_analysis_deinit(&analysis);
+  return status;
+}
+
+static const struct run_mode modes[] = {
+  { "backfill", run_backfill, "compute the days that the output table lacks" },
+  { "analyze", run_analyze, "schemas and checks, no data" },
+  { "upload", run_upload, "a GroupBy's values as an online store has them" },
+  { "streaming", NULL, NULL },
+  { "local-streaming", NULL, NULL },
+  { "metadata-upload", NULL, NULL },
+  { "metadata-export", NULL, NULL },
+  { "fetch", NULL, NULL },
+  { "backfill-left", NULL, NULL },
+  { "backfill-final", NULL, NULL },
+  { "consistency-metrics-compute", NULL, NULL },
+  { "compare", NULL, NULL },
+  { "stats-summary", NULL, NULL },
+  { "log-summary", NULL, NULL },
+  { "log-flattener", NULL, NULL },
+  { "label-join", run_label_join, "labels of a join's rows, known on the end date" },
+  { "model-transform-batch", NULL, NULL },
+  { "info", NULL, NULL },
+};
+
+enum { N_MODES = sizeof modes / sizeof *modes };
+
+/// "backfill, analyze and upload": the modes that can be run.
+static void add_runnable(struct chn_buf *out)
+{
+  int left = 0;
+  for (int i = 0; i < N_MODES; i++) {
+    left += modes[i].run != NULL;
+  }
+  for (int i = 0; i < N_MODES; i++) {
+    if (modes[i].run != NULL) {
+      left--;
+      chn_buf_addf(out, "%s%s", modes[i].name, left > 1 ? ", " : left == 1 ? " and " : "");
+    }
+  }
+}
+
+chn_status run_mode_find(const char *name, const struct run_mode **out, struct chn_err *err)
+{
+  const char *names[N_MODES];
+  const struct run_mode *found = NULL;
+  for (int i = 0; i < N_MODES; i++) {
+    names[i] = modes[i].name;
+    found = strcmp(name, names[i]) == 0 ? &modes[i] : found;
+  }
+  if (found != NULL && found->run != NULL) {
+    *out = found;
+    return CHN_OK;
+  }
+  const char *near = found == NULL ? chn_near(name, names, N_MODES) : NULL;
+  struct chn_buf have = { 0 };
+  add_runnable(&have);
+  const chn_status status =
+      found != NULL
+          ? chn_fail(err, CHN_E_ARGUMENT, "--mode %s is Chronon's, but not in this version; %s are",
+                     name, chn_buf_str(&have))
+      : near != NULL
+          ? chn_fail(err, CHN_E_ARGUMENT, "--mode \"%s\" is unknown (did you mean %s?)", name, near)
+          : chn_fail(err, CHN_E_ARGUMENT, "--mode \"%s\" is unknown; %s exist", name,
+                     chn_buf_str(&have));
+  chn_buf_deinit(&have);
+  return status;
+}
+
+void run_modes_help(struct chn_buf *out)
+{
+  chn_buf_adds(out, "\nModes:\n");
+  for (int i = 0; i < N_MODES; i++) {
+    if (modes[i].run != NULL) {
+      chn_buf_addf(out, "  %-28s%s\n", modes[i].name, modes[i].doc);
+    }
+  }
+}
