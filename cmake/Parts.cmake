@@ -15,6 +15,21 @@ endfunction()
 part(LUAJIT luajit libluajit-5.1-dev)
 part(JANSSON jansson libjansson-dev)
 part(XXHASH libxxhash libxxhash-dev)
+part(LMDB lmdb liblmdb-dev)
+part(HIREDIS hiredis libhiredis-dev)
+
+# Only room http talks HTTP: a target of its own.
+pkg_check_modules(MICROHTTPD QUIET IMPORTED_TARGET libmicrohttpd)
+if(NOT MICROHTTPD_FOUND)
+  message(FATAL_ERROR "libmicrohttpd is missing (Debian package libmicrohttpd-dev): run bin/setup")
+endif()
+
+# TLS to Redis is a library of its own since hiredis 1.0; Debian 12 has 0.14.
+pkg_check_modules(HIREDIS_SSL QUIET IMPORTED_TARGET hiredis_ssl)
+if(HIREDIS_SSL_FOUND)
+  target_link_libraries(parts INTERFACE PkgConfig::HIREDIS_SSL)
+  target_compile_definitions(parts INTERFACE CHRONON_REDIS_TLS)
+endif()
 
 set(CHRONON_DEPS ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "where bin/setup put DuckDB and DataSketches")
 find_path(DUCKDB_INCLUDE duckdb.h HINTS ${CHRONON_DEPS}/duckdb)

@@ -1,0 +1,182 @@
+--- Stores as Lua objects, for specs: keys and values are strings, times are Lua numbers.
+local ffi = require('ffi')
+local cdef = require('spec.support.cdef')
+
+local C = cdef.load('kv/kv.h')
+local M = { C = C }
+local check = cdef.check
+
+M.ALL = -0x8000000000000000LL
+
+local Store = {}
+Store.__index = Store
+
+local function int64(x) return x and ffi.cast('int64_t', x) or M.ALL end
+
+--- @return table store, or nil and the message
+function M.try_open(url, create)
+  local out, err = ffi.new('struct kv_store *[1]'), ffi.new('struct chn_err')
+  if C.kv_open(out, url, create ~= false, err) ~= 0 then return nil, ffi.string(err.msg), tonumber(err.code) end
+  return setmetatable({ ptr = out[0], names = {} }, Store)
+end
+
+function M.open(url, create)
+  local store, why = M.try_open(url, create)
+  if not store then error(why, 2) end
+  return store
+end
+
+function Store:close()
+  if self.reader then C.kv_reader_close(self.reader) end
+  C.kv_close(self.ptr)
+  self.ptr, self.reader = nil, nil
+end
+
+function Store:ping() check(C.kv_ping, self.ptr) end
+
+function Store:dataset(name)
+  if not self.names[name] then
+    local out = ffi.new('int32_t[1]')
+    check(C.kv_dataset, self.ptr, name, out)
+    self.names[name] = out[0]
+  end
+  return self.names[name]
+end
+
+function Store:create(name) check(C.kv_create, self.ptr, self:dataset(name)) end
+
+--- @return table<string, table> by name
+function Store:list()
+  local list, count = ffi.new('struct kv_info *[1]'), ffi.new('size_t[1]')
+  check(C.kv_list, self.ptr, list, count)
+  local out = {}
+  for i = 0, tonumber(count[0]) - 1 do
+    local info = list[0][i]
+    out[ffi.string(info.name)] = {
+      versions = tonumber(info.versions),
+      bytes = tonumber(info.bytes),
+      version_ts = tonumber(info.version_ts),
+      switched_ms = tonumber(info.switched_ms),
+      loading = info.loading,
+    }
+  end
+  C.kv_list_free(list[0])
+  return out
+end
+
+function Store:read(f)
+  if not self.reader then
+    local out = ffi.new('struct kv_reader *[1]')
+    check(C.kv_reader_open, out, self.ptr)
+    self.reader = out[0]
+  end
+  check(C.kv_read_begin, self.reader)
+  local ok, a, b, c = pcall(f, self.reader)
+  C.kv_read_end(self.reader)
+  if not ok then error(a, 0) end
+  return a, b, c
+end
+
+--- @param wanted table[] {dataset, key, after_ts?}
+--- @return table[][] for each, {ts, value} ascending
+function Store:gets(wanted)
+  local gets = ffi.new('struct kv_get[?]', #wanted)
+  for i, w in ipairs(wanted) do
+    gets[i - 1].dataset = self:dataset(w[1])
+    gets[i - 1].key, gets[i - 1].key_len = w[2], #w[2]
+    gets[i - 1].after_ts = int64(w[3])
+  end
+  return self:read(function(reader)
+    check(C.kv_read, reader, gets, #wanted)
+    local out = {}
+    for i = 1, #wanted do
+      out[i] = {}
+      for v = 0, tonumber(gets[i - 1].count) - 1 do
+        local version = gets[i - 1].versions[v]
+        out[i][v + 1] = { tonumber(version.ts), ffi.string(version.data, version.len) }
+      end
+    end
+    return out
+  end)
+end
+
+function Store:get(dataset, key, after) return self:gets({ { dataset, key, after } })[1] end
+
+function Store:mark(name)
+  return self:read(function(reader)
+    local data, len = ffi.new('const void *[1]'), ffi.new('size_t[1]')
+    check(C.kv_read_mark, reader, name, data, len)
+    return data[0] ~= nil and ffi.string(data[0], len[0]) or nil
+  end)
+end
+
+--- @param puts table[] {dataset, key, value, ts?, replace = bool?}
+--- @param marks? table[] {name, value, expect = string|false?}  expect: only if it is that now (false: unset)
+function Store:commit(puts, marks)
+  marks = marks or {}
+  local p, m = ffi.new('struct kv_put[?]', #puts + 1), ffi.new('struct kv_mark[?]', #marks + 1)
+  for i, put in ipairs(puts) do
+    local q = p[i - 1]
+    q.dataset = self:dataset(put[1])
+    q.key, q.key_len, q.value, q.value_len = put[2], #put[2], put[3], #put[3]
+    q.ts, q.replace = int64(put[4]), put.replace or false
+  end
+  for i, mark in ipairs(marks) do
+    local q = m[i - 1]
+    q.name, q.data, q.len, q.fenced = mark[1], mark[2], #mark[2], mark.expect ~= nil
+    if mark.expect then q.expect, q.expect_len = mark.expect, #mark.expect end
+  end
+  check(C.kv_commit, self.ptr, p, #puts, m, #marks)
+end
+
+function Store:put(dataset, key, value, ts) self:commit({ { dataset, key, value, ts } }) end
+
+function Store:expire(dataset, before)
+  local removed = ffi.new('int64_t[1]')
+  check(C.kv_expire, self.ptr, self:dataset(dataset), before, removed)
+  return tonumber(removed[0])
+end
+
+local Load = {}
+Load.__index = Load
+
+function Store:load(dataset, ts)
+  local out = ffi.new('struct kv_load *[1]')
+  check(C.kv_load_begin, out, self.ptr, self:dataset(dataset), ts)
+  return setmetatable({ ptr = out[0] }, Load)
+end
+
+function Load:add(key, value) check(C.kv_load_add, self.ptr, key, #key, value, #value) end
+function Load:commit() check(C.kv_load_commit, self.ptr) end
+function Load:abort() C.kv_load_abort(self.ptr) end
+
+--- A whole load of {key = value}.
+function Store:bulk(dataset, ts, rows)
+  local load = self:load(dataset, ts)
+  for key, value in pairs(rows) do load:add(key, value) end
+  load:commit()
+end
+
+--- @return table[] {key, ts, value}, and the token where it stopped
+function Store:scan(dataset, prefix, max, token)
+  prefix = prefix or ''
+  return self:read(function(reader)
+    local out = ffi.new('struct kv_scan *[1]')
+    check(C.kv_scan_open, out, reader, self:dataset(dataset), prefix, #prefix, token)
+    local items, item, found = {}, ffi.new('struct kv_item'), ffi.new('bool[1]')
+    while #items < (max or math.huge) do
+      check(C.kv_scan_next, out[0], item, found)
+      if not found[0] then break end
+      items[#items + 1] = {
+        ffi.string(item.key, item.key_len),
+        tonumber(item.version.ts),
+        ffi.string(item.version.data, item.version.len),
+      }
+    end
+    local at = ffi.string(C.kv_scan_token(out[0]))
+    C.kv_scan_close(out[0])
+    return items, at
+  end)
+end
+
+return M
