@@ -130,3 +130,24 @@ int32_t row_schema_find(const struct row_schema *s, const char *name)
   }
   return -1;
 }
+
+static const struct row_type *copy_type(struct arena *a, const struct row_type *t)
+{
+  const struct row_schema of = { t->fields, t->n_fields };
+  struct row_type *copy = arena_calloc(a, 1, sizeof *copy);
+  *copy = (struct row_type){ .kind = t->kind,
+                             .name = t->name != NULL ? arena_strdup(a, t->name) : NULL,
+                             .fields = row_schema_copy(a, &of).fields,
+                             .n_fields = t->n_fields };
+  return copy;
+}
+
+struct row_schema row_schema_copy(struct arena *a, const struct row_schema *s)
+{
+  struct row_field *fields = arena_calloc(a, (size_t)s->n_fields + 1, sizeof *fields);
+  for (int32_t i = 0; i < s->n_fields; i++) {
+    fields[i].name = arena_strdup(a, s->fields[i].name);
+    fields[i].type = copy_type(a, s->fields[i].type);
+  }
+  return (struct row_schema){ fields, s->n_fields };
+}

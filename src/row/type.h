@@ -65,3 +65,6 @@ void row_type_print(struct chn_buf *out, const struct row_type *t);
 
 /// Index of a field by its exact name, or -1.
 int32_t row_schema_find(const struct row_schema *s, const char *name);
+
+/// A copy that shares nothing with the original.
+struct row_schema row_schema_copy(struct arena *a, const struct row_schema *s);

@@ -25,10 +25,7 @@ struct wh_result {
 
 static chn_status start(struct wh_result *r, const char *sql, struct chn_err *err)
 {
-  chn_status s = wh_normalise(r->wh->con, &r->arena, &sql, &r->schema, err);
-  if (s == CHN_OK) {
-    s = wh_prepare(r->wh->con, sql, &r->statement, err);
-  }
+  chn_status s = wh_prepare_rows(r->wh->con, &r->arena, sql, &r->schema, &r->statement, err);
   if (s != CHN_OK) {
     return s;
   }

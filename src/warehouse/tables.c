@@ -15,6 +15,9 @@ struct wh_view {
   struct wh_view *next;
   char *name;
   uint64_t signature; ///< 0: to be made again
+  struct arena arena; ///< of the schema
+  struct row_schema schema;
+  bool described; ///< whether schema was asked for since the view was made
 };
 
 void wh_views_close(struct wh *wh)
@@ -22,6 +25,7 @@ void wh_views_close(struct wh *wh)
   while (wh->views != NULL) {
     struct wh_view *v = wh->views;
     wh->views = v->next;
+    arena_deinit(&v->arena);
     free(v->name);
     free(v);
   }
@@ -43,9 +47,16 @@ static struct wh_view *view_of(struct wh *wh, const char *name)
   return v;
 }
 
+static void forget(struct wh_view *view)
+{
+  view->signature = 0;
+  view->described = false;
+  arena_deinit(&view->arena);
+}
+
 void wh_view_forget(struct wh *wh, const char *name)
 {
-  view_of(wh, name)->signature = 0;
+  forget(view_of(wh, name));
 }
 
 bool wh_is_table(struct arena *a, const char *folder)
@@ -189,7 +200,7 @@ static chn_status use(struct wh *wh, struct arena *a, const char *table, int dep
   if (s != CHN_OK || view->signature == signature) {
     return s;
   }
-  view->signature = 0;
+  forget(view);
   s = make_view(wh, a, f, err);
   if (s == CHN_OK) {
     view->signature = signature;
@@ -206,6 +217,26 @@ chn_status wh_use(struct wh *wh, const char *table, struct chn_err *err)
   return s;
 }
 
+/// The columns of a view that was just made or found to be of today's files.
+static chn_status schema_of(struct wh *wh, struct arena *a, const struct found *f,
+                            struct row_schema *out, struct chn_err *err)
+{
+  struct wh_view *view = view_of(wh, f->name.full);
+  if (!view->described) {
+    struct row_schema schema;
+    const char *sql = arena_printf(a, "SELECT * FROM %s.%s", wh_quote_name(a, f->name.ns),
+                                   wh_quote_name(a, f->name.table));
+    chn_status s = wh_normalise(wh->side, &view->arena, &sql, &schema, err);
+    if (s != CHN_OK) {
+      return s;
+    }
+    view->schema = schema;
+    view->described = true;
+  }
+  *out = row_schema_copy(a, &view->schema);
+  return CHN_OK;
+}
+
 chn_status wh_table_find(struct wh *wh, const char *name, struct arena *a, struct wh_table *out,
                          struct chn_err *err)
 {
@@ -217,9 +248,7 @@ chn_status wh_table_find(struct wh *wh, const char *name, struct arena *a, struc
   *out = (struct wh_table){
     .name = f.name.full, .path = f.path, .managed = f.managed, .view = f.meta.view
   };
-  const char *sql = arena_printf(a, "SELECT * FROM %s.%s", wh_quote_name(a, f.name.ns),
-                                 wh_quote_name(a, f.name.table));
-  return wh_normalise(wh->side, a, &sql, &out->schema, err);
+  return schema_of(wh, a, &f, &out->schema, err);
 }
 
 bool wh_table_exists(struct wh *wh, const char *name)

@@ -262,9 +262,11 @@ duckdb_logical_type wh_logical_type(const struct row_type *type)
 
 // ---- results ----------------------------------------------------------------------------------
 
-/// Wraps *sql so that its columns have the types that `form` names, where they have others.
+/// Wraps *sql so that its columns have the types that `form` names, where they have others;
+/// *prepared is the statement of what *sql became.
 static chn_status cast_to(duckdb_connection con, struct arena *a, enum form form, const char **sql,
-                          struct row_schema *out, struct chn_err *err)
+                          struct row_schema *out, duckdb_prepared_statement *prepared,
+                          struct chn_err *err)
 {
   duckdb_prepared_statement statement;
   chn_status s = wh_prepare(con, *sql, &statement, err);
@@ -300,13 +302,14 @@ static chn_status cast_to(duckdb_connection con, struct arena *a, enum form form
     chn_buf_deinit(&is);
     chn_buf_deinit(&wanted);
   }
-  duckdb_destroy_prepare(&statement);
   if (casts) {
+    duckdb_destroy_prepare(&statement);
     chn_buf_addf(&select, " FROM (%s) AS t(%s)", *sql, chn_buf_str(&names));
     *sql = arena_strdup(a, chn_buf_str(&select));
-    s = cast_to(con, a, form, sql, out, err);
+    s = cast_to(con, a, form, sql, out, prepared, err);
   } else {
     *out = (struct row_schema){ fields, (int32_t)n };
+    *prepared = statement;
   }
   chn_buf_deinit(&select);
   chn_buf_deinit(&names);
@@ -316,14 +319,28 @@ static chn_status cast_to(duckdb_connection con, struct arena *a, enum form form
 chn_status wh_normalise(duckdb_connection con, struct arena *a, const char **sql,
                         struct row_schema *out, struct chn_err *err)
 {
-  return cast_to(con, a, IN_ROWS, sql, out, err);
+  duckdb_prepared_statement statement = NULL;
+  const chn_status s = cast_to(con, a, IN_ROWS, sql, out, &statement, err);
+  duckdb_destroy_prepare(&statement);
+  return s;
+}
+
+chn_status wh_prepare_rows(duckdb_connection con, struct arena *a, const char *sql,
+                           struct row_schema *out, duckdb_prepared_statement *prepared,
+                           struct chn_err *err)
+{
+  return cast_to(con, a, IN_ROWS, &sql, out, prepared, err);
 }
 
 chn_status wh_readable(struct wh *wh, struct arena *a, bool numbers, const char **sql,
                        struct chn_err *err)
 {
   struct row_schema schema;
-  return cast_to(wh_free_connection(wh), a, numbers ? TO_PARSE : TO_READ, sql, &schema, err);
+  duckdb_prepared_statement statement = NULL;
+  const enum form form = numbers ? TO_PARSE : TO_READ;
+  const chn_status s = cast_to(wh_free_connection(wh), a, form, sql, &schema, &statement, err);
+  duckdb_destroy_prepare(&statement);
+  return s;
 }
 
 chn_status wh_columns(duckdb_connection con, struct arena *a, const char *sql,

@@ -56,6 +56,12 @@ duckdb_logical_type wh_logical_type(const struct row_type *type);
 chn_status wh_normalise(duckdb_connection con, struct arena *a, const char **sql,
                         struct row_schema *out, struct chn_err *err);
 
+/// The same for a SELECT that is run next: planning it twice would cost as much as a small scan.
+/// The caller destroys *prepared.
+chn_status wh_prepare_rows(duckdb_connection con, struct arena *a, const char *sql,
+                           struct row_schema *out, duckdb_prepared_statement *prepared,
+                           struct chn_err *err);
+
 /// The columns that a SELECT gives, with the types that it has.
 chn_status wh_columns(duckdb_connection con, struct arena *a, const char *sql,
                       struct row_schema *out, struct chn_err *err);

@@ -22,4 +22,19 @@ describe('row columns', function()
     cols.append(b, cols.type(arena, 'list<string>'), { ('x'):rep(100000) })
     assert.is_true(tonumber(C.row_builder_memory(b)) - before >= 100000)
   end)
+
+  it('copy a schema so that nothing of the original is needed', function()
+    local mine = cols.arena()
+    local copy
+    do
+      local theirs = ffi.new('struct arena')
+      local schema = cols.schema(theirs, { { 'm', 'map<string,list<long>>' }, { 'd', 'double' } })
+      copy = C.row_schema_copy(mine, schema)
+      C.arena_deinit(theirs)
+    end
+    assert.equal(2, copy.n_fields)
+    assert.equal('m', ffi.string(copy.fields[0].name))
+    assert.equal('map<string,array<bigint>>', cols.type_text(copy.fields[0].type))
+    assert.equal('double', cols.type_text(copy.fields[1].type))
+  end)
 end)
