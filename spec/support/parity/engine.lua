@@ -90,11 +90,11 @@ local function new_root()
   return root
 end
 
-function M.new() return setmetatable({ used = 0 }, E) end
+function M.new() return setmetatable({ used = 0, opened = 0 }, E) end
 
 function E:open()
   self:close()
-  self.root, self.used = new_root(), 0
+  self.root, self.used, self.opened = new_root(), 0, self.opened + 1
   local n = CASES * TABLES
   local sources, keep = ffi.new('struct wh_source[?]', n), {}
   for i = 0, n - 1 do
@@ -104,7 +104,8 @@ function E:open()
   end
   self.keep, self.warehouse = { sources, keep }, self.root .. '/wh'
   os.execute('mkdir -p ' .. self.root .. '/src')
-  local options = ffi.new('struct wh_options', { root = self.warehouse, sources = sources, n_sources = n, threads = 2 })
+  local options = ffi.new('struct wh_options', { root = self.warehouse, sources = sources, n_sources = n,
+    threads = self.opened % 4 == 0 and 2 or 1 }) -- threads cost more than they give on tables this small
   local out = ffi.new('struct wh *[1]')
   cdef.check(C.wh_open, options, out)
   self.wh = out[0]

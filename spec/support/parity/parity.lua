@@ -80,14 +80,20 @@ function M.save(e, case, folder, lines)
   write(folder .. '/differences.txt', table.concat(lines, '\n') .. '\n')
 end
 
---- Runs cases first..; stops after `seconds` or `count` cases.
---- @param o table first, seconds?, count?, folder? for failures, keep_going?, log? fun(text)
+--- Runs cases first, first + stride, ..; stops after `seconds`, at case `first + count`, when
+--- `stopped()` says so, or at a failure.
+--- @param o table first, stride?, offset? of this worker, seconds?, count?, folder? for failures, keep_going?,
+---   log? fun(text), stopped? fun(): boolean
 --- @return table { cases, failures = { { seed, lines, folder } }, seconds }
 function M.run(o)
   local e, log = engine.new(), o.log or function() end
   local began, result = os.time(), { cases = 0, failures = {}, rows = 0 }
-  local seed = o.first
-  while (not o.seconds or os.time() - began < o.seconds) and (not o.count or result.cases < o.count) do
+  local seed, stride = o.first + (o.offset or 0), o.stride or 1
+  local function more()
+    return (not o.seconds or os.time() - began < o.seconds) and (not o.count or seed < o.first + o.count)
+      and not (o.stopped and o.stopped())
+  end
+  while more() do
     local ok, case = pcall(gen.case, seed)
     if not ok then error(('case %d cannot be made: %s'):format(seed, case)) end
     local ran, lines, got = xpcall(function() return M.try(e, case) end, debug.traceback)
@@ -109,7 +115,7 @@ function M.run(o)
       table.insert(result.failures, { seed = seed, lines = good and #found > 0 and found or lines, folder = folder })
       if not o.keep_going then break end
     end
-    seed = seed + 1
+    seed = seed + stride
   end
   result.out_of_memory = e.out_of_memory or 0
   result.seconds = os.time() - began
