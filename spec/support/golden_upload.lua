@@ -2,7 +2,7 @@
 --- are found as a fetcher finds them: out of the serving info alone.
 local ffi = require('ffi')
 local cdef = require('spec.support.cdef')
-local C = cdef.load('agg/batch_ir.h', 'batch/source.h', 'codec/avro.h', 'model/json.h', 'model/names.h',
+local C = cdef.load('agg/batch_ir.h', 'batch/source.h', 'codec/avro.h', 'model/json.h', 'model/names.h', 'model/plan.h',
   'warehouse/warehouse.h')
 local avro = require('spec.support.avro')
 local cols = require('spec.support.cols')
@@ -48,7 +48,7 @@ function M.plan_of(info)
   local gb = conf.as.group_by
   if gb.aggregations == nil then return nil, schema, gb end
   local out = ffi.new('struct agg_plan *[1]')
-  cdef.check(C.source_plan, arena, gb, schema, out)
+  cdef.check(C.model_plan, arena, gb, schema, out)
   return out[0], schema, gb
 end
 

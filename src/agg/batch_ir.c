@@ -365,6 +365,22 @@ chn_status agg_serve_mutation(const struct agg_batch_ir *b, int64_t q, struct ag
   return status;
 }
 
+chn_status agg_serve_tile(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
+                          const struct agg_ir *tile, int64_t ts, struct chn_err *err)
+{
+  if (ts < b->end || ts >= q) {
+    return CHN_OK;
+  }
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < b->plan->n_parts && status == CHN_OK; i++) {
+    const struct agg_part *p = &b->plan->parts[i];
+    if (ts >= tail_at(p, q)) {
+      status = agg_ir_merge_part(out, i, tile, p->base, err);
+    }
+  }
+  return status;
+}
+
 chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
                          struct chn_err *err)
 {

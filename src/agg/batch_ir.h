@@ -78,6 +78,11 @@ chn_status agg_serve_mutation(const struct agg_batch_ir *b, int64_t q, struct ag
                               const struct row_col *inputs, size_t row, int64_t ts,
                               int64_t mutation_ts, bool is_before, struct chn_err *err);
 
+/// Merges a tile: an IR of plan->bases over streamed rows of one hop of the smallest window, `ts`
+/// any instant in it. Windows hold it whole or not at all; outside [B, q) it counts nowhere.
+chn_status agg_serve_tile(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
+                          const struct agg_ir *tile, int64_t ts, struct chn_err *err);
+
 /// Merges the tail hops that windows at q still hold.
 chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
                          struct chn_err *err);

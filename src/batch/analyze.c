@@ -8,6 +8,7 @@
 #include "batch/job.h"
 #include "batch/source.h"
 #include "model/names.h"
+#include "model/plan.h"
 
 /// Milliseconds between which a ts is believable: 1971 to 2100 (Chronon's Analyzer).
 static const int64_t TS_MIN = 31536000000;
@@ -137,7 +138,7 @@ static chn_status group_by_outputs(struct work *w, const struct model_group_by *
     return CHN_OK;
   }
   struct agg_plan *plan = NULL;
-  chn_status status = source_plan(a, gb, schema, &plan, err);
+  chn_status status = model_plan(a, gb, schema, &plan, err);
   if (status != CHN_OK) {
     return status;
   }

@@ -13,6 +13,7 @@
 #include "batch/sink.h"
 #include "batch/source.h"
 #include "model/names.h"
+#include "model/plan.h"
 
 // ---- what can be incremental ------------------------------------------------------------------
 
@@ -86,7 +87,7 @@ chn_status daily_init(struct daily *d, struct batch_job *job, const struct model
     status = wh_describe(job->wh, sql, job->arena, &schema, err);
   }
   if (status == CHN_OK) {
-    status = source_plan(job->arena, gb, &schema, &d->plan, err);
+    status = model_plan(job->arena, gb, &schema, &d->plan, err);
   }
   if (status == CHN_OK) {
     status = check(d, err);

@@ -12,6 +12,7 @@
 #include "batch/scan.h"
 #include "batch/source.h"
 #include "model/names.h"
+#include "model/plan.h"
 
 /// Queries answered at once: bounds the memory of answers.
 enum { QUERIES_MAX = 1 << 19 };
@@ -280,7 +281,7 @@ static chn_status aggregate_step(struct work *w, const char *sql, struct chn_err
   struct row_schema schema;
   chn_status status = wh_describe(w->job->wh, sql, a, &schema, err);
   if (status == CHN_OK) {
-    status = source_plan(a, w->gb, &schema, &w->plan, err);
+    status = model_plan(a, w->gb, &schema, &w->plan, err);
   }
   if (status == CHN_OK) {
     status = find_keys(w, &schema, err);

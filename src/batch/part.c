@@ -12,6 +12,7 @@
 #include "batch/scan.h"
 #include "batch/source.h"
 #include "model/names.h"
+#include "model/plan.h"
 
 /// What a part's answers live in.
 struct part_own {
@@ -469,7 +470,7 @@ static chn_status aggregate_part(struct work *w, struct part *p, const struct ro
                                  struct chn_err *err)
 {
   struct arena *a = w->job->arena;
-  chn_status status = source_plan(a, w->gb, &w->schema, &w->plan, err);
+  chn_status status = model_plan(a, w->gb, &w->schema, &w->plan, err);
   if (status != CHN_OK) {
     return status;
   }

@@ -46,7 +46,3 @@ chn_status source_table_sql(struct batch_job *job, const char *table,
 /// Runs the setup statements of a query once.
 chn_status source_setups(struct batch_job *job, const char **setups, int32_t n,
                          struct chn_err *err);
-
-/// The plan of a GroupBy's aggregations over the schema of its sources' SQL.
-chn_status source_plan(struct arena *a, const struct model_group_by *gb,
-                       const struct row_schema *schema, struct agg_plan **out, struct chn_err *err);

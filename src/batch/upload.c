@@ -14,6 +14,7 @@
 #include "batch/upload_info.h"
 #include "batch/upload_rows.h"
 #include "model/names.h"
+#include "model/plan.h"
 
 enum {
   QUERIES_MAX = 1 << 17, ///< keys answered at once: bounds the memory of answers
@@ -345,7 +346,7 @@ static chn_status find_values(struct work *w, struct chn_err *err)
     w->temporal = false; // the rows of the snapshot are all there is
     return find_plain_values(w, err);
   }
-  const chn_status status = source_plan(a, w->gb, &w->schema, &w->plan, err);
+  const chn_status status = model_plan(a, w->gb, &w->schema, &w->plan, err);
   if (status != CHN_OK) {
     return status;
   }

@@ -200,6 +200,23 @@ chn_status wh_frame_add(struct wh *wh, const char *id, const struct wh_rows *lef
   return s;
 }
 
+struct wh_frame *wh_frame_find(struct wh *wh, const char *id)
+{
+  pthread_mutex_lock(&wh->frames_lock);
+  struct wh_frame *f = find(wh, id);
+  pthread_mutex_unlock(&wh->frames_lock);
+  return f;
+}
+
+void wh_frame_point(struct wh_frame *f, const struct row_col *cols, const int32_t *index, size_t n)
+{
+  for (int32_t i = 0; i < f->n_extras; i++) {
+    f->extras[i].col = &cols[i];
+    f->extras[i].index = index;
+  }
+  f->n = n;
+}
+
 void wh_frame_remove(struct wh *wh, const char *id)
 {
   pthread_mutex_lock(&wh->frames_lock);

@@ -82,6 +82,13 @@ duckdb_logical_type wh_rows_type(const struct wh_rows *r, idx_t column);
 chn_status wh_frames_open(struct wh *wh, struct chn_err *err);
 void wh_frames_close(struct wh *wh);
 
+/// The frame of this id, or NULL.
+struct wh_frame *wh_frame_find(struct wh *wh, const char *id);
+
+/// Gives a frame other rows: n of them, row i being row index[i] of `cols`, one column an extra, of
+/// the types that it was made with. Nothing may be reading it.
+void wh_frame_point(struct wh_frame *f, const struct row_col *cols, const int32_t *index, size_t n);
+
 // ---- names.c ----------------------------------------------------------------------------------
 
 struct wh_name {
