@@ -66,6 +66,7 @@ struct kv_ops {
   void (*scan_close)(struct kv_scan *scan);
 };
 
+extern const struct kv_ops kv_lmdb_ops;
 extern const struct kv_ops kv_memory_ops;
 
 /// The first member of every kind's struct; kv.c fills it in after open.

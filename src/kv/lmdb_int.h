@@ -1,0 +1,112 @@
+/// lmdb_int.h: what the files of the LMDB store share. The essay on its catalogue is above
+/// lmdb_env.c.
+#pragma once
+#include <lmdb.h>
+#include <stdatomic.h>
+
+#include "kv/kv_int.h"
+#include "kv/layout_int.h"
+
+struct lmdb_reader {
+  struct kv_reader base;
+  struct lmdb_env *env;
+  struct lmdb_reader *next;
+  atomic_bool active; ///< uses the map
+  MDB_txn *txn;
+  MDB_cursor *cursor;
+  size_t txn_id;           ///< of the read under way
+  uint64_t changes;        ///< of the catalogue, as of txn_id
+  struct lmdb_slot *slots; ///< by dataset handle
+  size_t slot_count;
+};
+
+/// An LMDB folder open in this process: one, however many stores were opened from it.
+struct lmdb_env {
+  struct lmdb_env *next;
+  dev_t dev;
+  ino_t ino;
+  int users;
+  char *path;
+  bool read_only;
+  MDB_env *env;
+  MDB_dbi data, catalogue;
+  pthread_mutex_t write_lock; ///< one write of this process at a time, and changes of the map
+  atomic_bool resizing;
+  pthread_mutex_t readers_lock;
+  struct lmdb_reader *readers;
+};
+
+struct lmdb_store {
+  struct kv_store base;
+  struct lmdb_env *env;
+};
+
+enum { LMDB_FAILED = -1 }; ///< a step has filled in *err itself
+
+/// The catalogue's records; lmdb_env.c tells where they lie.
+struct lmdb_root {
+  char magic[8];
+  uint64_t changes;
+  uint32_t next_generation;
+  uint32_t unused;
+};
+
+struct lmdb_record {
+  int64_t versions, bytes, version_ts, switched_ms;
+  uint32_t live;
+  uint32_t loading; ///< 0: none
+};
+
+chn_status lmdb_env_open(struct lmdb_env **out, const struct kv_url *url, bool create,
+                         struct chn_err *err);
+void lmdb_env_close(struct lmdb_env *e);
+
+/// The failure for LMDB's code `rc`.
+chn_status lmdb_fail(const struct lmdb_env *e, int rc, struct chn_err *err);
+
+/// Runs `step` in a write transaction and commits it. Where the map is too small it grows and the
+/// step runs again, from the start. A step returns 0, a code of LMDB, or LMDB_FAILED.
+typedef int lmdb_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_err *err);
+chn_status lmdb_write(struct lmdb_env *e, lmdb_step *step, void *job, struct chn_err *err);
+
+/// Waits for a map that is being changed, and keeps it until lmdb_leave.
+void lmdb_enter(struct lmdb_reader *r);
+void lmdb_leave(struct lmdb_reader *r);
+
+/// Takes over the size that another process gave the map. The caller is in no transaction.
+chn_status lmdb_adopt_size(struct lmdb_env *e, struct chn_err *err);
+
+int lmdb_get_root(const struct lmdb_env *e, MDB_txn *txn, struct lmdb_root *root);
+int lmdb_put_root(const struct lmdb_env *e, MDB_txn *txn, const struct lmdb_root *root);
+
+/// MDB_NOTFOUND when there is no such dataset.
+int lmdb_get_record(const struct lmdb_env *e, MDB_txn *txn, const char *name,
+                    struct lmdb_record *record);
+int lmdb_put_record(const struct lmdb_env *e, MDB_txn *txn, const char *name,
+                    const struct lmdb_record *record);
+int lmdb_make_dataset(const struct lmdb_env *e, MDB_txn *txn, const char *name,
+                      struct lmdb_record *record);
+
+/// Appends every dataset.
+int lmdb_list_all(const struct lmdb_env *e, MDB_txn *txn, struct kv_info **list, size_t *count);
+
+int lmdb_get_mark(const struct lmdb_env *e, MDB_txn *txn, const char *name, MDB_val *value);
+int lmdb_put_mark(const struct lmdb_env *e, MDB_txn *txn, const struct kv_mark *mark);
+
+/// The generations to be deleted: `lmdb_doom` adds one, `lmdb_doomed` gives any.
+int lmdb_doom(const struct lmdb_env *e, MDB_txn *txn, uint32_t generation);
+int lmdb_doomed(const struct lmdb_env *e, MDB_txn *txn, uint32_t *generation);
+int lmdb_undoom(const struct lmdb_env *e, MDB_txn *txn, uint32_t generation);
+
+// lmdb_write.c and lmdb_load.c: callbacks of the table in kv_lmdb.c
+chn_status lmdb_commit(struct kv_store *store, const struct kv_put *puts, size_t put_count,
+                       const struct kv_mark *marks, size_t mark_count, struct chn_err *err);
+chn_status lmdb_expire(struct kv_store *store, const char *name, int64_t before, int64_t *removed,
+                       struct chn_err *err);
+chn_status lmdb_create(struct kv_store *store, const char *name, struct chn_err *err);
+chn_status lmdb_load_begin(struct kv_load **out, struct kv_store *store, const char *name,
+                           int64_t ts, struct chn_err *err);
+chn_status lmdb_load_add(struct kv_load *load, const void *key, size_t key_len, const void *value,
+                         size_t value_len, struct chn_err *err);
+chn_status lmdb_load_commit(struct kv_load *load, struct chn_err *err);
+void lmdb_load_abort(struct kv_load *load);
