@@ -82,7 +82,9 @@ function M:conf(name, conf)
   conf.metaData = conf.metaData or {}
   conf.metaData.name = conf.metaData.name or name
   conf.metaData.outputNamespace = 'ns'
-  program.write(self.folder .. '/production/' .. name, json.encode(conf))
+  local path = self.folder .. '/production/' .. name
+  program.shell('mkdir -p ' .. program.quote(path:match('^(.*)/')))
+  program.write(path, json.encode(conf))
 end
 
 --- Runs `chronon run`; `more` are further arguments.

@@ -1,314 +1,455 @@
-// `run --mode analyze`: the schemas a job would have and what would stop it, found by rendering
-// and describing its queries without reading data (but for the first rows' timestamps).
+// The schemas a job would have and what would stop it, found by rendering and describing its
+// queries: of the data only the first rows' instants are looked at, and the keys where asked.
+#include "batch/analyze.h"
+
 #include <string.h>
 
 #include "base/time.h"
-#include "batch/batch.h"
-#include "batch/derive.h"
-#include "batch/job.h"
+#include "batch/output.h"
+#include "batch/part.h"
+#include "batch/run_ds.h"
 #include "batch/source.h"
+#include "batch/staging_query.h"
 #include "model/names.h"
-#include "model/plan.h"
 
-/// Milliseconds between which a ts is believable: 1971 to 2100 (Chronon's Analyzer).
-static const int64_t TS_MIN = 31536000000;
-static const int64_t TS_MAX = 4102473599999;
-
-enum { COLUMNS_MAX = 4096, PROBLEMS_MAX = 64, TS_SAMPLE = 100 };
-
-struct work {
-  struct batch_job job;
-  struct batch_report report;
-  struct batch_analysis *out;
-  struct days day; ///< the day that is looked at: the job's last
-};
-
-static void add_column(struct work *w, const char *role, const char *part, const char *name,
-                       const struct row_type *type)
-{
-  struct batch_analysis *out = w->out;
-  if (out->n_columns == COLUMNS_MAX) {
-    return;
-  }
-  struct chn_buf text = { 0 };
-  if (type != NULL) {
-    row_type_print(&text, type);
-  }
-  out->columns[out->n_columns++] = (struct batch_column){
-    .role = role,
-    .part = part,
-    .name = arena_strdup(&out->arena, name),
-    .type = type != NULL ? arena_strdup(&out->arena, chn_buf_str(&text)) : "unknown",
-  };
-  chn_buf_deinit(&text);
-}
-
-static void add_problem(struct work *w, const char *what, const struct chn_err *err)
-{
-  struct batch_analysis *out = w->out;
-  if (out->n_problems < PROBLEMS_MAX) {
-    out->problems[out->n_problems++] = arena_printf(&out->arena, "%s: %s", what, err->msg);
-  }
-}
-
-/// The instants of the first rows must look like epoch milliseconds.
-static void check_times(struct work *w, const char *what, const char *sql,
-                        const struct row_schema *schema)
-{
-  struct chn_err err = { 0 };
-  if (row_schema_find(schema, "ts") < 0) {
-    return;
-  }
-  const char *query = arena_printf(
-      w->job.arena,
-      "SELECT count(ts), count(*) FILTER (ts < %lld OR ts > %lld), count(*), any_value(ts) FILTER "
-      "(ts < %lld OR ts > %lld) FROM (SELECT CAST(ts AS BIGINT) AS ts FROM (%s) LIMIT %d)",
-      (long long)TS_MIN, (long long)TS_MAX, (long long)TS_MIN, (long long)TS_MAX, sql, TS_SAMPLE);
-  struct wh_rows *rows = NULL;
-  if (wh_rows_load(w->job.wh, query, &rows, &err) != CHN_OK) {
-    add_problem(w, what, &err);
-    return;
-  }
-  struct row_col cols[4];
-  wh_rows_chunk(rows, 0, cols);
-  const int64_t known = *(const int64_t *)cols[0].data;
-  const int64_t odd = *(const int64_t *)cols[1].data;
-  const int64_t all = *(const int64_t *)cols[2].data;
-  if (all > 0 && known == 0) {
-    chn_fail(&err, CHN_E_ARGUMENT, "ts is NULL in the first %lld rows", (long long)all);
-    add_problem(w, what, &err);
-  } else if (odd > 0) {
-    chn_fail(&err, CHN_E_ARGUMENT,
-             "ts = %lld is not an instant in epoch milliseconds (seconds or microseconds?)",
-             (long long)*(const int64_t *)cols[3].data);
-    add_problem(w, what, &err);
-  }
-  wh_rows_free(rows);
-}
-
-/// The days that the sources have must reach back to the first day wanted.
-static void check_days(struct work *w, const struct model_group_by *gb, const char *what,
-                       int32_t first)
-{
-  const struct source_reach reach = source_reach_of(gb);
-  struct chn_err err = { 0 };
-  for (int32_t i = 0; i < gb->n_sources; i++) {
-    const struct model_source *s = &gb->sources[i];
-    const char *table = model_source_table(w->job.arena, s);
-    bool partitioned = false;
-    struct day_set have;
-    if (table == NULL || (s->events != NULL && s->events->is_cumulative)) {
-      continue;
-    }
-    if (source_days(&w->job, table, source_partition_column(model_source_query(s)), &partitioned,
-                    &have, &err) != CHN_OK) {
-      add_problem(w, what, &err);
-      continue;
-    }
-    const int32_t from = chn_day_of_ms(chn_ms_of_day(first) - reach.window_ms);
-    char have_ds[CHN_DS_SIZE];
-    char want_ds[CHN_DS_SIZE];
-    if (partitioned && have.n == 0) {
-      chn_fail(&err, CHN_E_NOT_FOUND, "%s has no partitions", table);
-      add_problem(w, what, &err);
-    } else if (partitioned && !reach.unbounded && have.day[0] > from) {
-      chn_fail(&err, CHN_E_NOT_FOUND,
-               "%s begins at %s; the longest window of the first day needs data from %s on", table,
-               chn_ds_of_day(have.day[0], have_ds), chn_ds_of_day(from, want_ds));
-      add_problem(w, what, &err);
-    }
-  }
-}
+enum { DAYS_LOOKED_AT = 3 }; ///< before the end, unless --start-ds says
 
 // ---- a GroupBy --------------------------------------------------------------------------------
 
-/// Base outputs of a GroupBy: names and types.
-static chn_status group_by_outputs(struct work *w, const struct model_group_by *gb,
-                                   const struct row_schema *schema, struct row_field **fields,
-                                   int32_t *n, struct chn_err *err)
+/// Whether each source's table can be read; runs the sources' setup statements.
+static chn_status open_sources(struct analysis *w, const struct model_group_by *gb,
+                               struct group_by_facts *facts, struct chn_err *err)
 {
-  struct arena *a = w->job.arena;
-  if (gb->aggregations == NULL) {
-    const char **names = model_group_by_columns(a, gb, n);
-    *fields = arena_alloc(a, (size_t)*n * sizeof **fields);
-    for (int32_t i = 0; i < *n; i++) {
-      const int32_t at = row_schema_find(schema, names[i]);
-      (*fields)[i] = (struct row_field){ names[i], at >= 0 ? schema->fields[at].type : NULL };
+  facts->readable = true;
+  for (int32_t i = 0; i < gb->n_sources; i++) {
+    const struct model_source *s = &gb->sources[i];
+    const struct model_query *q = model_source_query(s);
+    chn_status status = q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;
+    if (status != CHN_OK) {
+      return status;
     }
-    return CHN_OK;
-  }
-  struct agg_plan *plan = NULL;
-  chn_status status = model_plan(a, gb, schema, &plan, err);
-  if (status != CHN_OK) {
-    return status;
-  }
-  *n = plan->n_parts;
-  *fields = arena_alloc(a, (size_t)*n * sizeof **fields);
-  for (int32_t i = 0; i < *n; i++) {
-    (*fields)[i] = (struct row_field){ plan->parts[i].name, plan->parts[i].output };
+    facts->readable &= analysis_check_readable(
+        w, gb->meta_data->name, model_source_table(w->job->arena, s), source_partition_column(q));
   }
   return CHN_OK;
 }
 
-static const struct row_type *field_type(const struct row_field *fields, int32_t n,
-                                         const char *name)
+/// A join that is a source and was never computed has no table to describe.
+static chn_status explain_chain(const struct model_group_by *gb, struct chn_err *err)
 {
-  for (int32_t i = 0; i < n; i++) {
-    if (strcmp(fields[i].name, name) == 0) {
-      return fields[i].type;
+  for (int32_t i = 0; i < gb->n_sources && err->code == CHN_E_NOT_FOUND; i++) {
+    const struct model_join_source *s = gb->sources[i].join_source;
+    if (s != NULL && s->join != NULL && s->join->meta_data != NULL) {
+      return chn_wrap(err, "its source is the join %s; backfill that first",
+                      s->join->meta_data->name);
     }
   }
-  return NULL;
+  return err->code;
 }
 
-/// Adds the derived columns of a list of base columns; a computed one's type is known only to the
-/// engine, so it shows as unknown.
-static chn_status add_derived(struct work *w, const char *role, const char *part,
-                              const struct model_derivation *d, int32_t n_d,
-                              const struct row_field *base, int32_t n_base, struct chn_err *err)
+static chn_status group_by_hitters(struct analysis *w, const struct model_group_by *gb,
+                                   const struct group_by_facts *facts, struct chn_err *err)
 {
-  struct arena *a = w->job.arena;
-  const char **names = arena_alloc(a, (size_t)n_base * sizeof *names);
-  for (int32_t i = 0; i < n_base; i++) {
-    names[i] = base[i].name;
+  struct chn_buf tables = { 0 };
+  for (int32_t i = 0; i < gb->n_sources; i++) {
+    chn_buf_addf(&tables, "%s%s", i > 0 ? "," : "",
+                 model_source_table(w->job->arena, &gb->sources[i]));
   }
-  struct derived *columns = NULL;
-  int32_t n = 0;
-  chn_status status = derive_columns(a, d, n_d, names, n_base, &columns, &n, err);
-  for (int32_t i = 0; i < n && status == CHN_OK; i++) {
-    const struct row_type *type = field_type(base, n_base, columns[i].name);
-    for (int32_t k = 0; k < n_d && type == NULL; k++) {
-      if (strcmp(d[k].name, columns[i].name) == 0) {
-        type = field_type(base, n_base, d[k].expression);
-      }
-    }
-    add_column(w, role, part, columns[i].name, type);
+  chn_status status =
+      analysis_hitters(w, chn_buf_str(&tables), facts->sql, &facts->schema,
+                       (const char *const *)gb->key_columns, gb->n_key_columns, err);
+  chn_buf_deinit(&tables);
+  return status;
+}
+
+static chn_status look_at_group_by(struct analysis *w, const struct model_group_by *gb,
+                                   struct group_by_facts *facts, struct chn_err *err)
+{
+  const struct days last = { w->range.last, w->range.last };
+  *facts = (struct group_by_facts){ 0 };
+  chn_status status = open_sources(w, gb, facts, err);
+  if (status == CHN_OK) {
+    status = source_group_by_sql(w->job, gb, model_infer_accuracy(gb),
+                                 run_ds_used(gb) ? last : w->range, &facts->sql, err);
+  }
+  if (status == CHN_OK) {
+    status = wh_describe(w->job->wh, facts->sql, w->job->arena, &facts->schema, err);
+  }
+  if (status != CHN_OK && !facts->readable) {
+    w->whole = false; // a table that cannot be read is told already
+    return CHN_OK;
+  }
+  if (status != CHN_OK) {
+    return explain_chain(gb, err);
+  }
+  status = analysis_group_by_schema(w, gb, facts, err);
+  facts->described = status == CHN_OK;
+  if (status == CHN_OK && facts->readable) {
+    analysis_check_times(w, gb->meta_data->name, facts->sql, &facts->schema);
+    status = w->what->hitters ? group_by_hitters(w, gb, facts, err) : CHN_OK;
+  }
+  if (status == CHN_OK) {
+    analysis_check_avro(w, gb, facts);
   }
   return status;
 }
 
-static chn_status analyze_group_by(struct work *w, const struct model_group_by *gb,
-                                   const char *role, const char *part, int32_t first,
-                                   struct row_field **outputs, int32_t *n_outputs,
-                                   struct row_schema *schema, struct chn_err *err)
+static void tell_features(struct analysis *w, const char *role, const char *part,
+                          const struct features *list)
 {
-  const char *sql = NULL;
-  chn_status status = source_group_by_sql(&w->job, gb, model_infer_accuracy(gb), w->day, &sql, err);
-  if (status == CHN_OK) {
-    status = wh_describe(w->job.wh, sql, w->job.arena, schema, err);
-  }
-  if (status == CHN_OK) {
-    status = group_by_outputs(w, gb, schema, outputs, n_outputs, err);
-  }
-  if (status != CHN_OK) {
-    return part != NULL ? chn_wrap(err, "%s", gb->meta_data->name) : status;
-  }
-  for (int32_t i = 0; i < gb->n_key_columns; i++) {
-    const int32_t at = row_schema_find(schema, gb->key_columns[i]);
-    add_column(w, "key", part, gb->key_columns[i], at >= 0 ? schema->fields[at].type : NULL);
-  }
-  check_times(w, gb->meta_data->name, sql, schema);
-  check_days(w, gb, gb->meta_data->name, first);
-  return add_derived(w, role, part, gb->derivations, gb->n_derivations, *outputs, *n_outputs, err);
-}
-
-// ---- a Join -----------------------------------------------------------------------------------
-
-static void check_keys(struct work *w, const struct model_join_part *p,
-                       const struct row_schema *left, const struct row_schema *right)
-{
-  struct chn_err err = { 0 };
-  for (int32_t k = 0; k < p->group_by->n_key_columns; k++) {
-    const char *key = p->group_by->key_columns[k];
-    const char *name = model_left_key(p->key_mapping, p->n_key_mapping, key);
-    const int32_t l = row_schema_find(left, name);
-    const int32_t r = row_schema_find(right, key);
-    if (l < 0) {
-      chn_fail(&err, CHN_E_ARGUMENT, "key \"%s\" is not a column of the left side", name);
-    } else if (r >= 0 && !row_type_equal(left->fields[l].type, right->fields[r].type)) {
-      chn_fail(&err, CHN_E_ARGUMENT, "key \"%s\" and the left's \"%s\" have different types", key,
-               name);
-    } else {
-      continue;
-    }
-    add_problem(w, p->group_by->meta_data->name, &err);
+  for (int32_t i = 0; i < list->n; i++) {
+    analysis_column(w, role, part, &list->at[i]);
   }
 }
 
-static chn_status analyze_join(struct work *w, const struct model_join *j, int32_t first,
-                               struct chn_err *err)
+/// The first day of the range that the output lacks and an input has; false when there is none.
+static chn_status first_missing(struct analysis *w, const char *table, struct days range,
+                                const struct output_inputs *in, bool *any, int32_t *day,
+                                struct chn_err *err)
 {
-  struct arena *a = w->job.arena;
-  const char *sql = NULL;
-  struct row_schema left;
-  chn_status status = source_left_sql(&w->job, j->left, w->day, &sql, err);
+  const struct output output = { .table = table };
+  struct days *steps = NULL;
+  size_t n = 0;
+  chn_status status = output_steps(w->job, &output, range, in, &steps, &n, err);
+  *any = status == CHN_OK && n > 0;
+  *day = *any ? steps[0].first : 0;
+  return status;
+}
+
+static chn_status analyze_group_by(struct analysis *w, const struct model_group_by *gb,
+                                   struct chn_err *err)
+{
+  struct group_by_facts facts;
+  const char *table = model_table(w->job->arena, gb->meta_data, "");
+  const char *start = gb->backfill_start_date;
+  const struct output_inputs unchecked = { .unchecked = true };
+  struct days range = { w->range.last, w->range.last };
+  bool any = false;
+  int32_t first = 0;
+  w->out->table = arena_strdup(&w->out->arena, table);
+  chn_status status = look_at_group_by(w, gb, &facts, err);
+  if (status == CHN_OK && start != NULL && start[0] != '\0') {
+    status = chn_day_of_ds(start, &range.first, err);
+  }
   if (status == CHN_OK) {
-    status = wh_describe(w->job.wh, sql, a, &left, err);
+    status = first_missing(w, table, range, &unchecked, &any, &first, err);
   }
   if (status != CHN_OK) {
     return status;
   }
-  check_times(w, "left", sql, &left);
-  for (int32_t i = 0; i < left.n_fields; i++) {
-    add_column(w, "left", NULL, left.fields[i].name, left.fields[i].type);
+  analysis_schema(w, "key", NULL, &facts.keys);
+  tell_features(w, "output", NULL, &facts.features);
+  if (any) {
+    analysis_check_days(w, gb, ANALYSIS_NO_LEFT, first, false);
   }
-  struct row_field base[COLUMNS_MAX];
-  int32_t n_base = 0;
+  return CHN_OK;
+}
+
+// ---- a Join -----------------------------------------------------------------------------------
+
+struct join_facts {
+  const struct model_join *join;
+  struct part_list parts;
+  const char *left_sql;
+  struct row_schema left;
+  bool readable;          ///< the left table is
+  bool described;         ///< the left side is known
+  bool any;               ///< a day is missing
+  int32_t first;          ///< the first one
+  struct features values; ///< of all parts and external sources
+};
+
+/// The left columns that are keys of parts, in the left's order.
+static struct row_schema left_key_columns(struct arena *a, const struct join_facts *f)
+{
+  struct row_field *keys = arena_alloc(a, ((size_t)f->left.n_fields + 1) * sizeof *keys);
+  int32_t n = 0;
+  for (int32_t c = 0; c < f->left.n_fields; c++) {
+    bool is_key = false;
+    for (int32_t i = 0; i < f->parts.n && !is_key; i++) {
+      const struct model_join_part *p = f->parts.defs[i];
+      for (int32_t k = 0; k < p->group_by->n_key_columns && !is_key; k++) {
+        is_key = strcmp(f->left.fields[c].name, model_left_key(p->key_mapping, p->n_key_mapping,
+                                                               p->group_by->key_columns[k])) == 0;
+      }
+    }
+    if (is_key) {
+      keys[n++] = f->left.fields[c];
+    }
+  }
+  return (struct row_schema){ keys, n };
+}
+
+static chn_status join_hitters(struct analysis *w, const struct join_facts *f, struct chn_err *err)
+{
+  struct arena *a = w->job->arena;
+  const struct row_schema keys = left_key_columns(a, f);
+  const char **names = arena_alloc(a, ((size_t)keys.n_fields + 1) * sizeof *names);
+  for (int32_t i = 0; i < keys.n_fields; i++) {
+    names[i] = keys.fields[i].name;
+  }
+  return analysis_hitters(w, model_source_table(a, f->join->left), f->left_sql, &f->left, names,
+                          keys.n_fields, err);
+}
+
+static chn_status look_at_left(struct analysis *w, struct join_facts *f, struct chn_err *err)
+{
+  const struct model_query *q = model_source_query(f->join->left);
+  const char *table = model_source_table(w->job->arena, f->join->left);
+  chn_status status = q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;
+  if (status == CHN_OK) {
+    f->readable = analysis_check_readable(w, "left", table, source_partition_column(q));
+    status = source_left_sql(w->job, f->join->left, w->range, &f->left_sql, err);
+  }
+  if (status == CHN_OK) {
+    status = wh_describe(w->job->wh, f->left_sql, w->job->arena, &f->left, err);
+  }
+  f->described = status == CHN_OK;
+  if (status != CHN_OK && !f->readable) {
+    return CHN_OK; // told already
+  }
+  if (status == CHN_OK && f->readable) {
+    analysis_check_times(w, "left", f->left_sql, &f->left);
+    status = w->what->hitters ? join_hitters(w, f, err) : CHN_OK;
+  }
+  return status;
+}
+
+/// Finds the first missing day; a left side without partitions is a problem.
+static chn_status find_missing(struct analysis *w, struct join_facts *f, struct chn_err *err)
+{
+  const struct model_join *j = f->join;
+  const struct model_query *q = model_source_query(j->left);
+  const char *table = model_source_table(w->job->arena, j->left);
+  const char *column = source_partition_column(q);
+  const struct output_inputs in = { .tables = &table, .columns = &column, .n = 1 };
+  struct days range = { w->range.last, w->range.last };
+  struct day_set have = { 0 };
+  bool partitioned = false;
+  if (w->what->schemas_only) {
+    return CHN_OK;
+  }
+  chn_status status = source_days(w->job, table, column, &partitioned, &have, err);
+  if (status == CHN_OK && have.n == 0 && (q == NULL || q->start_partition == NULL)) {
+    struct chn_err problem;
+    chn_fail(&problem, CHN_E_NOT_FOUND, "%s has no partitions", table);
+    analysis_problem(w, "left", &problem);
+    return CHN_OK;
+  }
+  if (status == CHN_OK && q != NULL && q->start_partition != NULL) {
+    status = chn_day_of_ds(q->start_partition, &range.first, err);
+  } else if (status == CHN_OK) {
+    range.first = have.day[0];
+  }
+  if (model_has(j->meta_data->set, MODEL_META_DATA_HISTORICAL_BACKFILL) &&
+      !j->meta_data->historical_backfill) {
+    range.first = range.last;
+  }
+  return status == CHN_OK ? first_missing(w, model_join_output_table(w->job->arena, j), range, &in,
+                                          &f->any, &f->first, err)
+                          : status;
+}
+
+/// One part, or the offline GroupBy of an external source (`external`, else NULL), whose columns
+/// are compared with what the source declares and are not the join's own.
+static void look_at_part(struct analysis *w, struct join_facts *f, int32_t i,
+                         const struct model_external_part *external)
+{
+  struct arena *a = w->job->arena;
+  const struct model_join_part *def = f->parts.defs[i];
+  const struct model_group_by *gb = def->group_by;
+  struct group_by_facts facts;
+  struct chn_err err = { 0 };
+  if (look_at_group_by(w, gb, &facts, &err) != CHN_OK) {
+    w->whole = false;
+    analysis_problem(w, gb->meta_data->name, &err);
+    return;
+  }
+  analysis_schema(w, "key", gb->meta_data->name, &facts.keys);
+  analysis_check_keys(w, def, &f->left, &facts.keys);
+  if (f->any) {
+    analysis_check_days(
+        w, gb, source_is_entities(f->join->left) ? ANALYSIS_LEFT_ENTITIES : ANALYSIS_LEFT_EVENTS,
+        f->first, f->join->n_bootstrap_parts > 0);
+  }
+  if (external != NULL && facts.described) {
+    analysis_check_external(w, external, &facts);
+  }
+  if (external != NULL) {
+    return;
+  }
+  struct features shown = { 0 };
+  for (int32_t c = 0; c < facts.features.n; c++) {
+    struct feature feature = facts.features.at[c];
+    feature.name = arena_printf(a, "%s_%s", f->parts.prefixes[i], feature.name);
+    feature.group_by = gb->meta_data->name;
+    features_add(a, &shown, feature);
+    features_add(a, &f->values, feature);
+  }
+  tell_features(w, "right", gb->meta_data->name, &shown);
+}
+
+static void look_at_external(struct analysis *w, struct join_facts *f,
+                             const struct model_external_part *p)
+{
+  struct arena *a = w->job->arena;
+  const struct model_data_type *values = p->source->value_schema;
+  for (int32_t i = 0; values != NULL && i < values->n_params; i++) {
+    const struct feature feature = {
+      .name = model_external_column(a, p, values->params[i].name),
+      .type = analysis_type(a, values->params[i].data_type),
+      .input = values->params[i].name,
+      .group_by = values->name,
+    };
+    features_add(a, &f->values, feature);
+    analysis_column(w, "right", model_external_prefix(a, p), &feature);
+  }
+}
+
+static void look_at_parts(struct analysis *w, struct join_facts *f)
+{
+  const struct model_join *j = f->join;
+  int32_t next = j->n_join_parts;
   for (int32_t i = 0; i < j->n_join_parts; i++) {
-    const struct model_join_part *p = &j->join_parts[i];
-    struct row_schema right = { 0 };
-    struct row_field *outputs = NULL;
-    int32_t n = 0;
-    struct chn_err part_err = { 0 };
-    const char *part = arena_strdup(&w->out->arena, p->group_by->meta_data->name);
-    if (analyze_group_by(w, p->group_by, "right", part, first, &outputs, &n, &right, &part_err) !=
-        CHN_OK) {
-      add_problem(w, "part", &part_err);
-      continue;
-    }
-    check_keys(w, p, &left, &right);
-    for (int32_t c = 0; c < n && n_base < COLUMNS_MAX; c++) {
-      base[n_base++] =
-          (struct row_field){ model_part_column(a, p, outputs[c].name), outputs[c].type };
-    }
+    look_at_part(w, f, i, NULL);
   }
-  return add_derived(w, "output", NULL, j->derivations, j->n_derivations, base, n_base, err);
+  for (int32_t i = 0; i < j->n_online_external_parts; i++) {
+    const struct model_external_part *p = &j->online_external_parts[i];
+    if (p->source->offline_group_by != NULL) {
+      look_at_part(w, f, next++, p);
+    }
+    look_at_external(w, f, p);
+  }
+}
+
+/// Derivations of a join may name left columns, ts and ds too.
+static chn_status derive(struct analysis *w, struct join_facts *f, struct features *out,
+                         struct chn_err *err)
+{
+  struct arena *a = w->job->arena;
+  struct row_field *fields = arena_alloc(a, ((size_t)f->left.n_fields + 2) * sizeof *fields);
+  int32_t n = 0;
+  for (int32_t i = 0; i < f->left.n_fields; i++) {
+    fields[n++] = f->left.fields[i];
+  }
+  fields[n++] = (struct row_field){ "ts", row_scalar(ROW_LONG) };
+  fields[n++] = (struct row_field){ "ds", row_scalar(ROW_STRING) };
+  const struct row_schema beside = { fields, n };
+  return analysis_derive(w, f->join->derivations, f->join->n_derivations, &f->values, &beside, out,
+                         err);
+}
+
+static chn_status analyze_join(struct analysis *w, const struct model_join *j, struct chn_err *err)
+{
+  struct join_facts f = { .join = j };
+  struct features output = { 0 };
+  if (j->left == NULL || model_source_table(w->job->arena, j->left) == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "the join has no left side, or one without a table");
+  }
+  w->out->table = arena_strdup(&w->out->arena, model_join_output_table(w->job->arena, j));
+  part_list_of(w->job->arena, j, &f.parts);
+  chn_status status = look_at_left(w, &f, err);
+  if (status == CHN_OK && f.described) {
+    status = find_missing(w, &f, err);
+  }
+  w->whole = f.described;
+  if (status != CHN_OK || !f.described) {
+    return status;
+  }
+  analysis_schema(w, "left", NULL, &f.left);
+  look_at_parts(w, &f);
+  const struct row_schema keys = left_key_columns(w->job->arena, &f);
+  analysis_schema(w, "key", NULL, &keys);
+  if (!w->whole) {
+    return CHN_OK; // what is missing is told; an output without it would be another one
+  }
+  status = derive(w, &f, &output, err);
+  if (status == CHN_OK) {
+    tell_features(w, "output", NULL, &output);
+  }
+  return status;
+}
+
+// ---- a StagingQuery ---------------------------------------------------------------------------
+
+static chn_status analyze_query(struct analysis *w, const struct model_staging_query *q,
+                                struct chn_err *err)
+{
+  struct arena *a = w->job->arena;
+  char ds[CHN_DS_SIZE];
+  const char *last = arena_strdup(a, chn_ds_of_day(w->range.last, ds));
+  const struct staging_dates dates = { .start = last, .end = last, .latest = last };
+  char *sql = NULL;
+  struct row_schema schema = { 0 };
+  struct features output = { 0 };
+  w->out->table = arena_strdup(&w->out->arena, model_table(a, q->meta_data, ""));
+  chn_status status = source_setups(w->job, q->setups, q->n_setups, err);
+  if (status == CHN_OK) {
+    status = staging_query_render(w->job, q->query != NULL ? q->query : "", &dates, &sql, err);
+  }
+  if (status == CHN_OK) {
+    status = wh_describe(w->job->wh, sql, a, &schema, err);
+  }
+  for (int32_t i = 0; i < schema.n_fields; i++) {
+    features_add(a, &output,
+                 (struct feature){ .name = schema.fields[i].name,
+                                   .type = schema.fields[i].type,
+                                   .operation = "StagingQuery" });
+  }
+  tell_features(w, "output", NULL, &output);
+  return status;
+}
+
+// ---- the whole --------------------------------------------------------------------------------
+
+static chn_status look_at(struct analysis *w, const struct model_conf *conf, struct chn_err *err)
+{
+  switch (conf->kind) {
+  case MODEL_GROUP_BY: return analyze_group_by(w, conf->as.group_by, err);
+  case MODEL_JOIN: return analyze_join(w, conf->as.join, err);
+  case MODEL_STAGING_QUERY: return analyze_query(w, conf->as.staging_query, err);
+  default:
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "only a GroupBy, a Join or a StagingQuery can be analyzed");
+  }
+}
+
+chn_status analysis_run(struct batch_job *job, const struct model_conf *conf,
+                        const struct batch_analyze_options *what, struct batch_analysis *out,
+                        struct chn_err *err)
+{
+  struct analysis w = { .job = job, .what = what, .out = out, .whole = true };
+  out->name = arena_strdup(&out->arena, conf->name != NULL ? conf->name : "");
+  const char *start = job->o->start_ds;
+  chn_status status = job_end(job, &w.range.last, err);
+  w.range.first = w.range.last - DAYS_LOOKED_AT;
+  if (status == CHN_OK && start != NULL) {
+    status = chn_day_of_ds(start, &w.range.first, err);
+  }
+  if (status == CHN_OK && w.range.first > w.range.last) {
+    status = chn_fail(err, CHN_E_ARGUMENT, "the start date, %s, is after the end", start);
+  }
+  if (status == CHN_OK) {
+    status = look_at(&w, conf, err);
+  }
+  if (status == CHN_OK && what->export_schema && w.whole && !job->o->dry_run) {
+    status = analysis_export(&w, conf->meta_data, err);
+  }
+  return status;
 }
 
 chn_status batch_analyze(const struct model_conf *conf, const struct batch_options *o,
-                         struct batch_analysis *out, struct chn_err *err)
+                         const struct batch_analyze_options *what, struct batch_analysis *out,
+                         struct chn_err *err)
 {
-  struct work w = { .out = out };
+  struct batch_report report = { 0 };
+  struct batch_job job;
+  static const char *const kinds[] = { "", "group_by", "join", "staging_query", "model" };
   *out = (struct batch_analysis){ 0 };
-  job_init(&w.job, o, &w.report);
-  out->columns = arena_alloc(&out->arena, COLUMNS_MAX * sizeof *out->columns);
-  out->problems = arena_alloc(&out->arena, PROBLEMS_MAX * sizeof *out->problems);
-  out->name = arena_strdup(&out->arena, conf->name != NULL ? conf->name : "");
-  struct days range;
-  char today[CHN_DS_SIZE];
-  const char *end = o->end_ds != NULL ? o->end_ds : chn_ds_of_day(chn_today(), today);
-  struct row_schema schema;
-  struct row_field *outputs = NULL;
-  int32_t n = 0;
-  const char *first = conf->kind == MODEL_GROUP_BY ? conf->as.group_by->backfill_start_date
-                      : conf->kind == MODEL_JOIN && conf->as.join->left != NULL &&
-                              model_source_query(conf->as.join->left) != NULL
-                          ? model_source_query(conf->as.join->left)->start_partition
-                          : NULL;
-  chn_status status = job_range(&w.job, first != NULL ? first : end, &range, err);
-  w.day = (struct days){ range.last, range.last };
-  if (status == CHN_OK && conf->kind == MODEL_GROUP_BY) {
-    status = analyze_group_by(&w, conf->as.group_by, "output", NULL, range.first, &outputs, &n,
-                              &schema, err);
-  } else if (status == CHN_OK && conf->kind == MODEL_JOIN && conf->as.join->left != NULL) {
-    status = analyze_join(&w, conf->as.join, range.first, err);
-  } else if (status == CHN_OK) {
-    batch_report_deinit(&w.report);
-    return chn_fail(err, CHN_E_ARGUMENT, "%s: only a GroupBy or a Join can be analyzed", out->name);
-  }
-  batch_report_deinit(&w.report);
-  const char *kind = conf->kind == MODEL_GROUP_BY ? "group_by" : "join";
-  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s %s", kind, out->name);
+  job_init(&job, o, &report);
+  const chn_status status = analysis_run(&job, conf, what, out, err);
+  batch_report_deinit(&report);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s %s", kinds[conf->kind], out->name);
 }
 
 void batch_analysis_deinit(struct batch_analysis *a)

@@ -83,24 +83,82 @@ chn_status batch_label_join(const struct model_conf *conf, const struct batch_op
 chn_status batch_upload(const struct model_conf *conf, const struct batch_options *o,
                         struct batch_report *report, struct chn_err *err);
 
-/// What `run --mode analyze` prints: schemas of key, left, right and output, and the checks of
-/// keys, timestamps and availability of data.
+/// What an analysis does beside showing schemas.
+struct batch_analyze_options {
+  bool hitters;          ///< count the most frequent values of the keys
+  int32_t count;         ///< most frequent values to tell, a column; 0: 128
+  double sample;         ///< share of the rows that is counted; 0: 0.1
+  bool skip_timestamps;  ///< do not look at the instants of the first rows
+  bool skip_permissions; ///< do not try to read each table
+  bool export_schema;    ///< write `<table>_schema`
+  bool schemas_only;     ///< no checks at all: only what makes a schema impossible is a problem
+};
+
+/// A column of a schema, and where a feature comes from (NULL where that means nothing).
 struct batch_column {
   const char *role; ///< "key", "left", "right", "output"
-  const char *part; ///< the part a right column comes from, or NULL
+  const char *part; ///< the part that a key or a right column is of; NULL: the definition's own
   const char *name;
-  const char *type; ///< Spark's name
+  const char *type;         ///< Spark's name: "bigint", "array<string>"
+  const char *chronon_type; ///< Chronon's: "long", "list_string"
+  const char *operation;    ///< "sum", "No Operation", "Derivation"
+  const char *window;       ///< "7d", "unbounded"
+  const char *input;        ///< the column that is aggregated
+  const char *group_by;     ///< name of the GroupBy, or of an external source's schema
+};
+
+/// How often a value stands in a key column.
+struct batch_hitter {
+  const char *table;
+  const char *column; ///< a key, or "ts_year", or "total_count", whose one value is "rows"
+  const char *value;
+  int64_t count; ///< of the sample, divided by its share
 };
 
 struct batch_analysis {
   struct arena arena;
   const char *name;
+  const char *table;        ///< that a backfill writes
+  const char *schema_table; ///< that the schema was exported to, or NULL
   struct batch_column *columns;
   int32_t n_columns;
+  struct batch_hitter *hitters;
+  int32_t n_hitters;
   const char **problems; ///< what would make the backfill fail or be empty
   int32_t n_problems;
+  const char **warnings; ///< what may be meant so
+  int32_t n_warnings;
 };
 
+/// Describes what a GroupBy, a Join or a StagingQuery would write, and checks what it would read
+/// (spec/05 §10): keys, instants, permissions, availability of data, schemas of external sources,
+/// Avro. Rows are looked at from options' start_ds on, by default three days before the end.
+/// What is found wrong is a problem in *out; CHN_OK only says that the schemas could be made.
 chn_status batch_analyze(const struct model_conf *conf, const struct batch_options *o,
-                         struct batch_analysis *out, struct chn_err *err);
+                         const struct batch_analyze_options *what, struct batch_analysis *out,
+                         struct chn_err *err);
 void batch_analysis_deinit(struct batch_analysis *a);
+
+/// Where `metadata-export` reads and writes.
+struct batch_export_options {
+  const char *input_root;  ///< folder of compiled definitions
+  const char *output_root; ///< folder to write to; NULL: output_table
+  const char *output_table;
+  const char *table_properties; ///< JSON object of texts, or NULL
+  bool embedded;                ///< GroupBys that have no file of their own, only joins, too
+};
+
+struct batch_exported {
+  struct arena arena;
+  int32_t written;       ///< definitions
+  int32_t exceptions;    ///< of those, such whose features could not be told
+  const char **failures; ///< files that are no definition: "path: why"
+  int32_t n_failures;
+};
+
+/// Writes each compiled definition's JSON with its `features`, or the `exception` why there are
+/// none: to `<output_root>/<kind>/<file>`, or as a row (path, metadata, ds, entityType) of a table.
+chn_status batch_metadata_export(const struct batch_options *o,
+                                 const struct batch_export_options *where,
+                                 struct batch_exported *out, struct chn_err *err);
+void batch_exported_deinit(struct batch_exported *e);

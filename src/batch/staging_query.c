@@ -121,15 +121,13 @@ chn_status staging_query_expand(struct batch_job *job, const char *query,
 
 // ---- writing ----------------------------------------------------------------------------------
 
-/// The expanded query as DuckDB SQL, with its tables made known.
-static chn_status render(struct work *w, const struct staging_dates *dates, char **sql,
-                         struct chn_err *err)
+chn_status staging_query_render(struct batch_job *job, const char *query,
+                                const struct staging_dates *dates, char **sql, struct chn_err *err)
 {
-  struct batch_job *job = w->job;
   const char *text = NULL;
   char **tables = NULL;
   size_t n = 0;
-  chn_status status = staging_query_expand(job, w->query->query, dates, &text, err);
+  chn_status status = staging_query_expand(job, query, dates, &text, err);
   if (status == CHN_OK) {
     status = sql_query_tables(job->arena, text, &tables, &n, err);
   }
@@ -145,7 +143,7 @@ static chn_status write_query(struct work *w, const struct staging_dates *dates,
 {
   char *sql = NULL;
   struct wh_writer *writer = NULL;
-  chn_status status = render(w, dates, &sql, err);
+  chn_status status = staging_query_render(w->job, w->query->query, dates, &sql, err);
   if (status == CHN_OK) {
     status = output_begin(w->job, &w->output, &writer, err);
   }

@@ -16,3 +16,7 @@ struct staging_dates {
 chn_status staging_query_expand(struct batch_job *job, const char *query,
                                 const struct staging_dates *dates, const char **out,
                                 struct chn_err *err);
+
+/// The expanded query as DuckDB SQL, with its tables made known.
+chn_status staging_query_render(struct batch_job *job, const char *query,
+                                const struct staging_dates *dates, char **sql, struct chn_err *err);

@@ -63,15 +63,16 @@ static bool same_name(const char *typed, size_t len, const char *name)
 
 static chn_status unknown_option(const struct cli_args *args, const char *word, struct chn_err *err)
 {
-  const char *names[64];
-  size_t n = 0;
-  for (int32_t i = 0; i < args->n_values && n < 64; i++) {
-    names[n++] = args->values[i].option->name;
+  const size_t n = (size_t)args->n_values;
+  const char **names = chn_calloc(n + 1, sizeof *names);
+  for (size_t i = 0; i < n; i++) {
+    names[i] = args->values[i].option->name;
   }
   const char *start = word + strspn(word, "-");
   char typed[64];
   snprintf(typed, sizeof typed, "%.*s", (int)strcspn(start, "="), start);
   const char *near = chn_near(typed, names, n);
+  free(names);
   if (near) {
     return chn_fail(err, CHN_E_ARGUMENT, "unknown option %s (did you mean --%s?)", word, near);
   }
@@ -224,6 +225,23 @@ chn_status cli_get_int(const struct cli_args *args, const char *name, int32_t mi
                     name, text, min, max);
   }
   *out = (int32_t)value;
+  return CHN_OK;
+}
+
+chn_status cli_get_share(const struct cli_args *args, const char *name, double *out,
+                         struct chn_err *err)
+{
+  const char *text = cli_get(args, name);
+  if (!text) {
+    return CHN_OK;
+  }
+  char *end;
+  const double value = strtod(text, &end);
+  if (end == text || *end || !(value > 0) || value > 1) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": a number above 0 and up to 1 is needed",
+                    name, text);
+  }
+  *out = value;
   return CHN_OK;
 }
 

@@ -78,6 +78,10 @@ bool cli_is_set(const struct cli_args *args, const char *name);
 chn_status cli_get_int(const struct cli_args *args, const char *name, int32_t min, int32_t max,
                        int32_t *out, struct chn_err *err);
 
+/// A number above 0 and up to 1; leaves *out alone when the option is unset.
+chn_status cli_get_share(const struct cli_args *args, const char *name, double *out,
+                         struct chn_err *err);
+
 /// Bytes: 500M, 4GB, 1.5g, 60% (of the machine's memory); leaves *out alone when unset.
 chn_status cli_get_bytes(const struct cli_args *args, const char *name, uint64_t *out,
                          struct chn_err *err);

@@ -50,14 +50,11 @@ static void tell_ignored(struct cli_context *ctx)
 static chn_status read_command_line(struct cli_context *ctx, const struct run_mode **mode,
                                     struct batch_options *options, struct chn_err *err)
 {
-  if (!cli_get(&ctx->args, "conf")) {
-    return chn_fail(
-        err, CHN_E_ARGUMENT,
-        "--conf is needed: production/joins/<team>/<name>, as `chronon compile` writes it");
+  if (run_mode_find(cli_get(&ctx->args, "mode"), mode, err) != CHN_OK ||
+      run_mode_check(ctx, *mode, err) != CHN_OK) {
+    return err->code;
   }
-  return run_mode_find(cli_get(&ctx->args, "mode"), mode, err) != CHN_OK
-             ? err->code
-             : read_options(ctx, options, err);
+  return read_options(ctx, options, err);
 }
 
 static int run_run(struct cli_context *ctx)
@@ -65,19 +62,20 @@ static int run_run(struct cli_context *ctx)
   struct chn_err err = { 0 };
   const struct run_mode *mode = NULL;
   struct batch_options options = { 0 };
-  struct model_conf conf;
+  struct model_conf conf = { 0 };
   if (read_command_line(ctx, &mode, &options, &err) != CHN_OK) {
     return cli_fail(ctx, &err, true);
   }
   tell_ignored(ctx);
+  const char *name = run_mode_needs_conf(mode) ? cli_get(&ctx->args, "conf") : NULL;
   if (cli_repo_find(ctx, true, &err) != CHN_OK ||
-      cli_conf_read(ctx, cli_get(&ctx->args, "conf"), &conf, &err) != CHN_OK) {
+      (name != NULL && cli_conf_read(ctx, name, &conf, &err) != CHN_OK)) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
   }
   if (cli_warehouse_open(ctx, &options.wh, &err) != CHN_OK) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
   }
-  const chn_status status = mode->run(ctx, &conf, &options, &err);
+  const chn_status status = mode->run(ctx, name != NULL ? &conf : NULL, &options, &err);
   cli_warehouse_close(options.wh);
   return status == CHN_OK ? CLI_DONE : cli_fail(ctx, &err, false);
 }
@@ -89,7 +87,9 @@ static const struct cli_option options[] = {
     "the compiled definition: production/<kind>/<team>/<name>, below the repo" },
   { "mode", 'm', CLI_VALUE, "MODE", "backfill", NULL, "what to do, see Modes" },
   { "ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, yyyy-MM-dd: by default today (UTC)" },
-  { "start-ds", 0, CLI_VALUE, "DS", NULL, NULL, "first day, instead of the definition's" },
+  { "start-ds", 0, CLI_VALUE, "DS", NULL, NULL,
+    "first day, instead of the definition's; analyze looks at rows from it on, by default three "
+    "days before the last" },
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
   { "step-days", 0, CLI_VALUE, "N", "30", NULL, "days computed and written at once" },
   { "run-first-hole", 0, CLI_FLAG, NULL, NULL, NULL,
@@ -97,6 +97,26 @@ static const struct cli_option options[] = {
   { "unset-semantic-hash", 0, CLI_FLAG, NULL, NULL, NULL,
     "keep a join's table although another definition made it" },
   { "dry-run", 0, CLI_FLAG, NULL, NULL, NULL, "say what would be computed, and write nothing" },
+  { "enable-hitter", 0, CLI_FLAG, NULL, NULL, NULL,
+    "analyze: count the most frequent values of the keys, and the years of ts" },
+  { "count", 0, CLI_VALUE, "N", "128", NULL, "analyze: how many frequent values of a key" },
+  { "sample", 0, CLI_VALUE, "SHARE", "0.1", NULL, "share of the rows that is counted" },
+  { "skip-timestamp-check", 0, CLI_FLAG, NULL, NULL, NULL,
+    "analyze: do not look at the instants of the first rows" },
+  { "skip-table-permission-check", 0, CLI_FLAG, NULL, NULL, NULL,
+    "analyze: do not read a row of each table" },
+  { "export-schema", 0, CLI_FLAG, NULL, NULL, NULL,
+    "analyze: write the schema to the table <output>_schema" },
+  { "input-root-path", 0, CLI_VALUE, "DIR", NULL, NULL,
+    "metadata-export: the folder of compiled definitions" },
+  { "output-root-path", 0, CLI_VALUE, "DIR", NULL, NULL,
+    "metadata-export: the folder to write to" },
+  { "output-table-name", 0, CLI_VALUE, "NS.NAME", NULL, NULL,
+    "metadata-export: the table to write to, instead of a folder" },
+  { "output-table-properties-json", 0, CLI_VALUE, "JSON", NULL, NULL,
+    "metadata-export: properties of that table" },
+  { "process-embedded-group-bys", 0, CLI_FLAG, NULL, NULL, NULL,
+    "metadata-export: GroupBys that only joins contain, too" },
   { "env", 0, CLI_IGNORED, "ENV", NULL, NULL, "a conf runs the same in every environment" },
   { "parallelism", 0, CLI_IGNORED, "N", NULL, NULL,
     "one process uses all cores; see --threads, --step-days" },

@@ -13,4 +13,8 @@ void cli_report_plan(const struct cli_context *ctx, const struct batch_report *r
 /// After a failure, on stderr: what was finished all the same.
 void cli_report_broken(const struct cli_context *ctx, const struct batch_report *report);
 
+/// Schemas, the most frequent keys where they were counted, and what is wrong.
 void cli_report_analysis(const struct cli_context *ctx, const struct batch_analysis *analysis);
+
+/// After a metadata-export: how many definitions were written, and which files are none.
+void cli_report_export(const struct cli_context *ctx, const struct batch_exported *exported);

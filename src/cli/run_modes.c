@@ -51,34 +51,15 @@ static chn_status run_upload(struct cli_context *ctx, const struct model_conf *c
   return run_job(ctx, conf, options, batch_upload, err);
 }
 
-static chn_status run_analyze(struct cli_context *ctx, const struct model_conf *conf,
-                              struct batch_options *options, struct chn_err *err)
-{
-  struct batch_analysis analysis = { 0 };
-  struct cli_progress progress;
-  cli_progress_init(&progress, ctx);
-  options->progress = &progress.callbacks;
-  chn_status status = batch_analyze(conf, options, &analysis, err);
-  cli_progress_end(&progress);
-  if (status == CHN_OK) {
-    cli_report_analysis(ctx, &analysis);
-  }
-  if (status == CHN_OK && analysis.n_problems) {
-    status = chn_fail(err, CHN_E_CONFLICT, "%s: %d problem%s found", analysis.name,
-                      analysis.n_problems, analysis.n_problems == 1 ? "" : "s");
-  }
-  batch_analysis_deinit(&analysis);
-  return status;
-}
-
 static const struct run_mode modes[] = {
   { "backfill", run_backfill, "compute the days that the output table lacks" },
-  { "analyze", run_analyze, "schemas and checks, no data" },
+  { "analyze", run_mode_analyze, "schemas and checks, no data" },
   { "upload", run_upload, "a GroupBy's values as an online store has them" },
   { "streaming", NULL, NULL },
   { "local-streaming", NULL, NULL },
   { "metadata-upload", NULL, NULL },
-  { "metadata-export", NULL, NULL },
+  { "metadata-export", run_mode_metadata_export,
+    "every compiled definition with its features, to files or a table" },
   { "fetch", NULL, NULL },
   { "backfill-left", NULL, NULL },
   { "backfill-final", NULL, NULL },
@@ -134,6 +115,24 @@ chn_status run_mode_find(const char *name, const struct run_mode **out, struct c
                      chn_buf_str(&have));
   chn_buf_deinit(&have);
   return status;
+}
+
+bool run_mode_needs_conf(const struct run_mode *mode)
+{
+  return mode->run != run_mode_metadata_export;
+}
+
+chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, struct chn_err *err)
+{
+  if (!run_mode_needs_conf(mode)) {
+    return run_mode_export_check(ctx, err);
+  }
+  if (!cli_get(&ctx->args, "conf")) {
+    return chn_fail(
+        err, CHN_E_ARGUMENT,
+        "--conf is needed: production/joins/<team>/<name>, as `chronon compile` writes it");
+  }
+  return run_mode_analyze_check(ctx, err);
 }
 
 void run_modes_help(struct chn_buf *out)

@@ -11,6 +11,21 @@ struct run_mode {
   const char *doc; ///< a line for the help
 };
 
+/// Whether the mode is about one definition; `conf` is else NULL.
+bool run_mode_needs_conf(const struct run_mode *mode);
+
+/// What the mode must find on the command line: a conf, a destination, numbers in their range.
+chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode,
+                          struct chn_err *err);
+
+// run_analyze.c: modes that tell instead of computing.
+chn_status run_mode_analyze(struct cli_context *ctx, const struct model_conf *conf,
+                            struct batch_options *options, struct chn_err *err);
+chn_status run_mode_analyze_check(struct cli_context *ctx, struct chn_err *err);
+chn_status run_mode_export_check(struct cli_context *ctx, struct chn_err *err);
+chn_status run_mode_metadata_export(struct cli_context *ctx, const struct model_conf *conf,
+                                    struct batch_options *options, struct chn_err *err);
+
 /// Fails with CHN_E_ARGUMENT on a mode that is unknown or cannot be run, and says which can.
 chn_status run_mode_find(const char *name, const struct run_mode **out, struct chn_err *err);
 

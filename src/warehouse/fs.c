@@ -48,6 +48,14 @@ bool fs_is_folder(const char *path)
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+const char *fs_absolute(struct arena *a, const char *path)
+{
+  char *real = realpath(path, NULL);
+  const char *copy = arena_strdup(a, real != NULL ? real : path);
+  free(real);
+  return copy;
+}
+
 struct fs_list fs_names(struct arena *a, const char *folder, bool hidden)
 {
   struct fs_list list = { 0 };

@@ -17,6 +17,9 @@ void fs_list_sort(struct fs_list *list);
 bool fs_exists(const char *path);
 bool fs_is_folder(const char *path);
 
+/// The path from the root, links followed; the path itself where the system does not know it.
+const char *fs_absolute(struct arena *a, const char *path);
+
 /// The names in a folder, sorted, without those that begin with '.' or '_' unless `hidden`.
 /// A folder that cannot be read gives none.
 struct fs_list fs_names(struct arena *a, const char *folder, bool hidden);
