@@ -84,7 +84,8 @@ describe('analyze', function()
   it('has the GroupBy\'s own derivations in the join', function()
     purchases(1)
     visits()
-    training({ { groupBy = spending({ derivations = { { name = 'cents', expression = 'CAST(amount_sum_3d * 100 AS BIGINT)' } } }) } })
+    local cents = { { name = 'cents', expression = 'CAST(amount_sum_3d * 100 AS BIGINT)' } }
+    training({ { groupBy = spending({ derivations = cents }) } })
     assert.same({ 'shop_spending_cents bigint' }, shown((analyze('joins/shop/training')), 'output'))
   end)
 

@@ -15,7 +15,8 @@ local function group_by(name, table_name)
     sources = { { events = { table = table_name or 'raw.events', query = {
       selects = { user = 'user', amount = 'amount', tags = 'tags' }, timeColumn = 'ts' } } } },
     keyColumns = { 'user' },
-    aggregations = { { inputColumn = 'amount', operation = 7, windows = { { length = 7, timeUnit = 1 }, { length = 2, timeUnit = 0 } } },
+    aggregations = {
+      { inputColumn = 'amount', operation = 7, windows = { { length = 7, timeUnit = 1 }, { length = 2, timeUnit = 0 } } },
       { inputColumn = 'tags', operation = 17, argMap = { k = '3' } } } }
 end
 
@@ -46,18 +47,19 @@ describe('metadata-export', function()
     local a = exported('group_bys/a.v1')
     assert.equal('raw.events', a.sources[1].events.table)
     assert.equal('shop.a.v1', a.metaData.name)
+    local function feature(name, window, kind, input, operation)
+      return { name = name, window = window, columnType = kind, inputColumn = input, operation = operation, groupBy = json.null }
+    end
     assert.same({
-      { name = 'amount_sum_7d', window = '7d', columnType = 'double', inputColumn = 'amount', operation = 'sum', groupBy = json.null },
-      { name = 'amount_sum_2h', window = '2h', columnType = 'double', inputColumn = 'amount', operation = 'sum', groupBy = json.null },
-      { name = 'tags_histogram', window = 'unbounded', columnType = 'map_string_int', inputColumn = 'tags', operation = 'histogram',
-        groupBy = json.null },
+      feature('amount_sum_7d', '7d', 'double', 'amount', 'sum'),
+      feature('amount_sum_2h', '2h', 'double', 'amount', 'sum'),
+      feature('tags_histogram', 'unbounded', 'map_string_int', 'tags', 'histogram'),
     }, a.features)
     local j = exported('joins/j.v1').features
     assert.equal(3, #j)
     assert.same({ name = 'p_shop_a_v1_amount_sum_7d', window = '7d', columnType = 'double', inputColumn = 'amount',
       operation = 'sum', groupBy = 'shop.a.v1' }, j[1])
-    assert.same({ name = 'user', window = json.null, columnType = 'long', inputColumn = json.null, operation = 'StagingQuery',
-      groupBy = json.null }, exported('staging_queries/q.v1').features[1])
+    assert.same(feature('user', json.null, 'long', json.null, 'StagingQuery'), exported('staging_queries/q.v1').features[1])
   end)
 
   it('says why there are none', function()
@@ -120,6 +122,7 @@ describe('metadata-export', function()
     assert.matches('no destination', refused(2, {}), 1, true)
     assert.matches('--input-root-path', refused(2, { '--output-root-path', '/x' }, {}), 1, true)
     assert.matches('is no folder', refused(1, { '--output-root-path', '/x' }, { '--input-root-path', '/nowhere' }), 1, true)
-    assert.matches('an object of texts', refused(1, { '--output-table-name', 'a.b', '--output-table-properties-json', '[]' }), 1, true)
+    local properties = { '--output-table-name', 'a.b', '--output-table-properties-json', '[]' }
+    assert.matches('an object of texts', refused(1, properties), 1, true)
   end)
 end)
