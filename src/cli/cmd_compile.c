@@ -2,6 +2,7 @@
 
 #include "cli/context.h"
 #include "compile/compile.h"
+#include "compile/display.h"
 
 static void json_text(struct codec_json_writer *w, const char *key, const char *text)
 {
@@ -13,7 +14,39 @@ static void json_text(struct codec_json_writer *w, const char *key, const char *
   }
 }
 
-static void item_json(struct codec_json_writer *w, const struct compile_item *item)
+/// What of a definition is shown: Chronon's --table-display and --feature-display.
+struct shown {
+  struct arena *a;
+  bool tables;
+  bool features;
+};
+
+static bool is_shown(const struct compile_item *item)
+{
+  return item->conf && item->conf->meta_data && !item->extra &&
+         (item->outcome == COMPILE_WRITTEN || item->outcome == COMPILE_UNCHANGED);
+}
+
+static void features_json(struct codec_json_writer *w, const struct shown *shown,
+                          const struct compile_item *item)
+{
+  struct display_columns lists[DISPLAY_LISTS];
+  const int32_t n = display_features(shown->a, item->conf, lists);
+  codec_json_key(w, "features");
+  codec_json_begin(w, '{');
+  for (int32_t i = 0; i < n; i++) {
+    codec_json_key(w, lists[i].title);
+    codec_json_begin(w, '[');
+    for (int32_t c = 0; c < lists[i].n; c++) {
+      codec_json_string(w, lists[i].names[c], strlen(lists[i].names[c]));
+    }
+    codec_json_end(w, ']');
+  }
+  codec_json_end(w, '}');
+}
+
+static void item_json(struct codec_json_writer *w, const struct shown *shown,
+                      const struct compile_item *item)
 {
   codec_json_begin(w, '{');
   json_text(w, "name", item->name);
@@ -24,10 +57,18 @@ static void item_json(struct codec_json_writer *w, const struct compile_item *it
   codec_json_key(w, "extra");
   codec_json_bool(w, item->extra);
   json_text(w, "message", item->message);
+  if (shown->tables && is_shown(item)) {
+    codec_json_key(w, "tables");
+    display_tables(shown->a, item->conf, w);
+  }
+  if (shown->features && is_shown(item)) {
+    features_json(w, shown, item);
+  }
   codec_json_end(w, '}');
 }
 
-static void print_json(const struct compile_report *r, struct chn_buf *out)
+static void print_json(const struct compile_report *r, const struct shown *shown,
+                       struct chn_buf *out)
 {
   struct codec_json_writer w;
   codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
@@ -35,7 +76,7 @@ static void print_json(const struct compile_report *r, struct chn_buf *out)
   codec_json_key(&w, "items");
   codec_json_begin(&w, '[');
   for (int32_t i = 0; i < r->n_items; i++) {
-    item_json(&w, &r->items[i]);
+    item_json(&w, shown, &r->items[i]);
   }
   codec_json_end(&w, ']');
   codec_json_key(&w, "warnings");
@@ -76,6 +117,45 @@ static void print_items(const struct cli_context *ctx, const struct compile_repo
   cli_grid_deinit(&grid);
 }
 
+// Between the lines json.start and json.end, which scripts around compile.py look for.
+static void print_tables(const struct shown *shown, const struct compile_item *item,
+                         struct chn_buf *out)
+{
+  struct codec_json_writer w;
+  chn_buf_addf(out, "%25s - Output %s Tables\njson.start\n", item->name,
+               model_kind_name(item->kind));
+  codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
+  display_tables(shown->a, item->conf, &w);
+  chn_buf_adds(out, "\njson.end\n");
+}
+
+static void print_features(const struct shown *shown, const struct compile_item *item,
+                           struct chn_buf *out)
+{
+  struct display_columns lists[DISPLAY_LISTS];
+  const int32_t n = display_features(shown->a, item->conf, lists);
+  for (int32_t i = 0; i < n; i++) {
+    chn_buf_addf(out, "%25s - %s:", item->name, lists[i].title);
+    for (int32_t c = 0; c < lists[i].n; c++) {
+      chn_buf_addf(out, "%s %s", c > 0 ? "," : "", lists[i].names[c]);
+    }
+    chn_buf_addc(out, '\n');
+  }
+}
+
+static void print_shown(const struct compile_report *r, const struct shown *shown,
+                        struct chn_buf *out)
+{
+  for (int32_t i = 0; i < r->n_items; i++) {
+    if (shown->features && is_shown(&r->items[i])) {
+      print_features(shown, &r->items[i], out);
+    }
+    if (shown->tables && is_shown(&r->items[i])) {
+      print_tables(shown, &r->items[i], out);
+    }
+  }
+}
+
 // `where: name: message`, a line for each line of the message.
 static void tell_problems(const struct cli_context *ctx, const struct compile_report *r)
 {
@@ -102,13 +182,17 @@ static void tell_problems(const struct cli_context *ctx, const struct compile_re
   }
 }
 
-static int print_report(const struct cli_context *ctx, const struct compile_report *r, bool dry_run)
+static int print_report(struct cli_context *ctx, const struct compile_report *r, bool dry_run)
 {
+  const struct shown shown = { .a = &ctx->arena,
+                               .tables = cli_is_set(&ctx->args, "table-display"),
+                               .features = cli_is_set(&ctx->args, "feature-display") };
   struct chn_buf out = { 0 };
   if (ctx->style.format == CLI_JSON) {
-    print_json(r, &out);
+    print_json(r, &shown, &out);
   } else {
     print_items(ctx, r, &out);
+    print_shown(r, &shown, &out);
   }
   cli_print(&out);
   chn_buf_deinit(&out);
@@ -121,17 +205,22 @@ static int print_report(const struct cli_context *ctx, const struct compile_repo
   return r->n_failed ? CLI_FAILED : CLI_DONE;
 }
 
-// Definitions named as arguments or by --conf, run.py's habit.
+// Definitions named as arguments, by --conf, run.py's habit, or by --input-path.
 static void take_inputs(struct cli_context *ctx, struct compile_options *o)
 {
   const struct cli_value *conf = cli_args_find(&ctx->args, "conf");
-  const int32_t n = conf->n + ctx->args.n_positional;
-  const char **inputs = arena_calloc(&ctx->arena, (size_t)n + 1, sizeof *inputs);
+  const struct cli_value *path = cli_args_find(&ctx->args, "input-path");
+  const int32_t most = conf->n + path->n + ctx->args.n_positional;
+  const char **inputs = arena_calloc(&ctx->arena, (size_t)most + 1, sizeof *inputs);
+  int32_t n = 0;
   for (int32_t i = 0; i < conf->n; i++) {
-    inputs[i] = conf->texts[i];
+    inputs[n++] = conf->texts[i];
+  }
+  for (int32_t i = 0; i < path->n; i++) {
+    inputs[n++] = path->texts[i];
   }
   for (int32_t i = 0; i < ctx->args.n_positional; i++) {
-    inputs[conf->n + i] = ctx->args.positional[i];
+    inputs[n++] = ctx->args.positional[i];
   }
   o->inputs = inputs;
   o->n_inputs = n;
@@ -146,7 +235,7 @@ static int run_compile(struct cli_context *ctx)
     .output_root = cli_get(args, "output-root"),
     .force_overwrite = cli_is_set(args, "force-overwrite"),
     .keep_env = cli_is_set(args, "keep-env"),
-    .disable_logging = cli_is_set(args, "disable-logging"),
+    .disable_logging = cli_is_set(args, "disable-logging") || cli_is_set(args, "yes"),
     .dry_run = cli_is_set(args, "dry-run"),
   };
   take_inputs(ctx, &options);
@@ -176,6 +265,15 @@ static const struct cli_option options[] = {
   { "keep-env", 0, CLI_FLAG, NULL, NULL, NULL, "keep the environment variables of compiled files" },
   { "disable-logging", 0, CLI_FLAG, NULL, NULL, NULL,
     "let a join without sample_percent stop logging" },
+  { "yes", 'y', CLI_FLAG, NULL, NULL, NULL,
+    "compile.py's --yes: the same as --disable-logging; there are no questions here" },
+  { "table-display", 0, CLI_FLAG, NULL, NULL, NULL,
+    "show the tables that each job mode of a definition writes" },
+  { "feature-display", 0, CLI_FLAG, NULL, NULL, NULL, "show the columns of a definition" },
+  { "chronon-root", 0, CLI_VALUE, "DIR", NULL, "CHRONON_ROOT", "compile.py's name of --repo" },
+  { "input-path", 0, CLI_LIST, "FILE", NULL, NULL, "compile.py's name of --conf" },
+  { "debug", 0, CLI_FLAG, NULL, NULL, NULL,
+    "compile.py's; without effect, errors tell their cause anyway" },
   { "dry-run", 0, CLI_FLAG, NULL, NULL, NULL, "check everything and write nothing" },
   { .name = NULL },
 };

@@ -71,6 +71,9 @@ static void take_common_env(struct cli_context *ctx)
 chn_status cli_repo_find(struct cli_context *ctx, bool needed, struct chn_err *err)
 {
   const struct cli_value *v = cli_args_find(&ctx->args, "repo");
+  if (!v || !v->n) {
+    v = cli_args_find(&ctx->args, "chronon-root"); // compile.py's name of it
+  }
   const char *from_run_py = getenv("CHRONON_REPO_PATH");
   const char *named = v && v->n ? v->texts[0] : NULL;
   ctx->repo.source = named ? v->source : CLI_FROM_DEFAULT;

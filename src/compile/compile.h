@@ -39,6 +39,7 @@ struct compile_item {
   enum compile_outcome outcome;
   bool extra;          ///< not asked for: came with a join, or depends on a change
   const char *message; ///< why it was skipped or failed (several errors: a line each), or NULL
+  const struct model_conf *conf; ///< the definition as far as it is known, or NULL
 };
 
 /// What is worth saying and no error.

@@ -141,6 +141,7 @@ void run_report(struct run *run)
       .outcome = u->outcome,
       .extra = u->extra,
       .message = u->message,
+      .conf = &u->conf,
     };
   }
   qsort(items, n, sizeof *items, compare);
