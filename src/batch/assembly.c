@@ -2,15 +2,8 @@
 
 #include <string.h>
 
-#include "batch/bootstrap.h"
 #include "batch/derive.h"
 #include "model/names.h"
-
-/// A value column of the join before its derivations.
-struct assembly_value {
-  const char *sql; ///< computed value, over l (the frame) and p0, p1, ... (parts joined by SQL)
-  int32_t part;    ///< join part it belongs to, -1: an external source
-};
 
 bool assembly_is_left_key(const struct part_list *parts, const char *column)
 {
@@ -29,7 +22,7 @@ bool assembly_is_left_key(const struct part_list *parts, const char *column)
 
 static bool is_left_column(const struct assembly *s, const char *name)
 {
-  return row_schema_find(wh_rows_schema(s->left->rows), name) >= 0;
+  return row_schema_find(s->columns, name) >= 0;
 }
 
 // ---- values -----------------------------------------------------------------------------------
@@ -54,13 +47,14 @@ static chn_status add_part(struct assembly *s, int32_t i, struct chn_err *err)
   const struct part *p = &s->parts[i];
   for (int32_t c = 0; c < p->n; c++) {
     const char *name = arena_printf(a, "%s_%s", p->prefix, p->names[c]);
-    const char *sql = p->sql == NULL ? arena_printf(a, "l.%s", wh_quote_name(a, name))
-                                     : arena_printf(a, "p%d.%s", i, wh_quote_name(a, p->names[c]));
+    const char *sql = p->cols != NULL  ? arena_printf(a, "l.%s", wh_quote_name(a, name))
+                      : p->sql != NULL ? arena_printf(a, "p%d.%s", i, wh_quote_name(a, p->names[c]))
+                                       : "NULL";
     chn_status status = add_value(s, name, sql, i, err);
     if (status != CHN_OK) {
       return status;
     }
-    if (p->sql == NULL) {
+    if (p->cols != NULL) {
       s->extras[s->n_extras++] = (struct wh_extra){ name, p->cols[c], p->index };
     }
   }
@@ -144,6 +138,10 @@ chn_status assembly_init(struct assembly *s, struct chn_err *err)
   for (int32_t i = 0; i < j->n_online_external_parts && status == CHN_OK; i++) {
     status = add_external(s, &j->online_external_parts[i], err);
   }
+  if (s->left == NULL) {
+    return status;
+  }
+  s->from = "wh_frame('join')";
   s->snapshot_ds = (struct row_col){ .type = row_scalar(ROW_STRING),
                                      .data = s->left->snapshot_ds,
                                      .count = s->left->n };
@@ -199,7 +197,12 @@ static void add_joined_parts(const struct assembly *s, struct chn_buf *sql)
     if (p->sql == NULL) {
       continue;
     }
-    chn_buf_addf(sql, " LEFT JOIN (%s) AS p%d ON l.\"__snapshot_ds\" = p%d.ds", p->sql, i, i);
+    chn_buf_addf(sql, " LEFT JOIN (%s) AS p%d ON ", p->sql, i);
+    if (p->at_ts) {
+      chn_buf_addf(sql, "l.ts = p%d.ts AND l.ds = p%d.ds", i, i);
+    } else {
+      chn_buf_addf(sql, "l.\"__snapshot_ds\" = p%d.ds", i);
+    }
     for (int32_t k = 0; k < p->def->group_by->n_key_columns; k++) {
       const char *left = model_left_key(p->def->key_mapping, p->def->n_key_mapping,
                                         p->def->group_by->key_columns[k]);
@@ -217,7 +220,7 @@ static const char *bootstrapped_name(struct arena *a, const char *column)
 static void add_base(const struct assembly *s, const struct bootstrap *b, struct chn_buf *sql)
 {
   struct arena *a = s->job->arena;
-  const struct row_schema *left = wh_rows_schema(s->left->rows);
+  const struct row_schema *left = s->columns;
   for (int32_t i = 0; i < left->n_fields; i++) {
     chn_buf_addf(sql, "%sl.%s", i > 0 ? ", " : "SELECT ", wh_quote_name(a, left->fields[i].name));
   }
@@ -232,7 +235,8 @@ static void add_base(const struct assembly *s, const struct bootstrap *b, struct
       chn_buf_addf(sql, "NULL) AS %s", bootstrapped_name(a, name));
     }
   }
-  chn_buf_adds(sql, " FROM wh_frame('join') AS l");
+  chn_buf_adds(sql, " FROM ");
+  chn_buf_addf(sql, "%s AS l", s->from);
   add_joined_parts(s, sql);
   bootstrap_joins(b, a, sql);
 }
@@ -257,7 +261,7 @@ static void add_left(const struct assembly *s, struct chn_buf *sql, const char *
 static void add_left_columns(const struct assembly *s, struct chn_buf *sql,
                              const struct derived *derived, int32_t n)
 {
-  const struct row_schema *schema = wh_rows_schema(s->left->rows);
+  const struct row_schema *schema = s->columns;
   struct part_list parts;
   part_list_of(s->job->arena, s->join, &parts);
   for (int round = 0; round < 3; round++) {
@@ -288,19 +292,26 @@ static const char **join_fields(const struct assembly *s, int32_t *n)
   return fields;
 }
 
+chn_status assembly_bootstrap(const struct assembly *s, struct bootstrap *out, struct chn_err *err)
+{
+  int32_t n = 0;
+  const char **fields = join_fields(s, &n);
+  chn_status status = bootstrap_load(s->job, s->join, s->columns, s->step, fields, n, out, err);
+  out->stored = s->stored;
+  return status;
+}
+
 chn_status assembly_select(struct assembly *s, struct chn_buf *sql, struct chn_err *err)
 {
   struct arena *a = s->job->arena;
   const struct model_join *j = s->join;
   struct derived *derived = NULL;
   int32_t n = 0;
-  int32_t n_fields = 0;
-  const char **fields = join_fields(s, &n_fields);
   struct bootstrap boot;
   chn_status status =
       derive_columns(a, j->derivations, j->n_derivations, s->names, s->n_values, &derived, &n, err);
   if (status == CHN_OK) {
-    status = bootstrap_load(s->job, j, s->left, s->step, fields, n_fields, &boot, err);
+    status = assembly_bootstrap(s, &boot, err);
   }
   if (status != CHN_OK) {
     return status;

@@ -33,7 +33,10 @@ struct batch_options {
   int threads;              ///< 0: all cores
   uint64_t memory_limit;    ///< bytes for the whole program; 0: 60 % of the machine
   uint64_t spill_rows;      ///< for tests: scans of more rows are spilled; 0: by memory only
-  bool dry_run;             ///< plan only: fills report->steps and writes nothing
+  const char *const *selected_parts; ///< of a join: compute the tables of these parts only
+  int32_t n_selected_parts;
+  bool use_cached_left; ///< with selected_parts: read the left side from the bootstrap table
+  bool dry_run;         ///< plan only: fills report->steps and writes nothing
   const struct batch_progress *progress; ///< may be NULL
 };
 
@@ -70,6 +73,14 @@ void batch_report_deinit(struct batch_report *r);
 /// fails at the end with the first cause and their number.
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
                           struct batch_report *report, struct chn_err *err);
+
+/// The first and the last step of a join's backfill that is split into jobs (spec/05 §5.4): its
+/// bootstrap table, and the output from that table and those of its parts. Between them stands
+/// batch_backfill with selected_parts, for each part; the result is that of a whole backfill.
+chn_status batch_join_left(const struct model_conf *conf, const struct batch_options *o,
+                           struct batch_report *report, struct chn_err *err);
+chn_status batch_join_final(const struct model_conf *conf, const struct batch_options *o,
+                            struct batch_report *report, struct chn_err *err);
 
 /// The labels of a join's rows as known on the end date, its `label_ds`: fills the partitions that
 /// `<join>_labels` lacks and makes the views `<join>_labeled` and `<join>_labeled_latest`

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/near.h"
+#include "batch/semantic.h"
 #include "batch/source.h"
 #include "model/names.h"
 
@@ -35,10 +36,9 @@ static chn_status find_keys(struct batch_job *job, const struct model_join *j,
   return CHN_OK;
 }
 
-static chn_status check_columns(const struct bootstrap_table *t, const struct left *l,
+static chn_status check_columns(const struct bootstrap_table *t, const struct row_schema *left,
                                 const char *const *fields, int32_t n_fields, struct chn_err *err)
 {
-  const struct row_schema *left = wh_rows_schema(l->rows);
   for (int32_t i = 0; i < t->n_keys; i++) {
     if (row_schema_find(&t->schema, t->keys[i]) < 0 || row_schema_find(left, t->keys[i]) < 0) {
       return chn_fail(err, CHN_E_ARGUMENT, "key \"%s\" is not in both the left side and the table",
@@ -70,9 +70,10 @@ static const char *distinct_sql(struct arena *a, const char *sql, const struct b
   return out;
 }
 
-chn_status bootstrap_load(struct batch_job *job, const struct model_join *j, const struct left *l,
-                          struct days step, const char *const *fields, int32_t n_fields,
-                          struct bootstrap *out, struct chn_err *err)
+chn_status bootstrap_load(struct batch_job *job, const struct model_join *j,
+                          const struct row_schema *left, struct days step,
+                          const char *const *fields, int32_t n_fields, struct bootstrap *out,
+                          struct chn_err *err)
 {
   *out = (struct bootstrap){ .n = j->n_bootstrap_parts };
   out->tables = arena_calloc(job->arena, (size_t)out->n, sizeof *out->tables);
@@ -88,7 +89,10 @@ chn_status bootstrap_load(struct batch_job *job, const struct model_join *j, con
       status = wh_describe(job->wh, sql, job->arena, &t->schema, err);
     }
     if (status == CHN_OK) {
-      status = check_columns(t, l, fields, n_fields, err);
+      status = check_columns(t, left, fields, n_fields, err);
+    }
+    if (status == CHN_OK) {
+      status = semantic_bootstrap_hash(job, p, &t->hash, err);
     }
     if (status != CHN_OK) {
       return chn_wrap(err, "bootstrap part %d", i + 1);
@@ -116,7 +120,7 @@ bool bootstrap_has(const struct bootstrap *b, const char *column)
 
 void bootstrap_joins(const struct bootstrap *b, struct arena *a, struct chn_buf *sql)
 {
-  for (int32_t i = 0; i < b->n; i++) {
+  for (int32_t i = 0; i < b->n && !b->stored; i++) {
     const struct bootstrap_table *t = &b->tables[i];
     chn_buf_addf(sql, " LEFT JOIN (%s) AS b%d ON ", t->sql, i);
     for (int32_t k = 0; k < t->n_keys; k++) {
@@ -129,10 +133,23 @@ void bootstrap_joins(const struct bootstrap *b, struct arena *a, struct chn_buf 
 void bootstrap_values(const struct bootstrap *b, struct arena *a, const char *column,
                       struct chn_buf *sql)
 {
-  for (int32_t i = 0; i < b->n; i++) {
+  if (b->stored && bootstrap_has(b, column)) {
+    chn_buf_addf(sql, "l.%s, ", wh_quote_name(a, column));
+  }
+  for (int32_t i = 0; i < b->n && !b->stored; i++) {
     if (gives(&b->tables[i], column)) {
       chn_buf_addf(sql, "b%d.%s, ", i, wh_quote_name(a, column));
     }
+  }
+}
+
+/// Appends the condition that a row of part i matched.
+static void add_hit(const struct bootstrap *b, int32_t i, struct chn_buf *sql)
+{
+  if (b->stored) { // a hash is base64: no quote in it
+    chn_buf_addf(sql, "COALESCE(list_contains(l.matched_hashes, '%s'), FALSE)", b->tables[i].hash);
+  } else {
+    chn_buf_addf(sql, "b%d.__hit IS NOT NULL", i);
   }
 }
 
@@ -148,10 +165,22 @@ bool bootstrap_covers(const struct bootstrap *b, const char *const *columns, int
     chn_buf_addf(sql, "%s(FALSE", c > 0 ? " AND " : "");
     for (int32_t i = 0; i < b->n; i++) {
       if (gives(&b->tables[i], columns[c])) {
-        chn_buf_addf(sql, " OR b%d.__hit IS NOT NULL", i);
+        chn_buf_adds(sql, " OR ");
+        add_hit(b, i, sql);
       }
     }
     chn_buf_addc(sql, ')');
   }
   return n > 0;
+}
+
+void bootstrap_hashes(const struct bootstrap *b, struct arena *a, struct chn_buf *sql)
+{
+  chn_buf_adds(sql, "NULLIF([]::VARCHAR[]");
+  for (int32_t i = 0; i < b->n; i++) {
+    chn_buf_adds(sql, " || CASE WHEN ");
+    add_hit(b, i, sql);
+    chn_buf_addf(sql, " THEN [%s] ELSE []::VARCHAR[] END", wh_quote_string(a, b->tables[i].hash));
+  }
+  chn_buf_adds(sql, ", []::VARCHAR[])");
 }

@@ -5,25 +5,32 @@
 /// all covered by matching bootstrap rows is not computed for those rows, so that a bootstrapped
 /// NULL stays NULL; of a partly covered part NULLs are filled (spec/05 §7).
 #pragma once
-#include "batch/left.h"
+#include "batch/job.h"
+#include "row/type.h"
 
 struct bootstrap_table {
   const char *sql;   ///< one row a key, with a column __hit that is TRUE
   const char **keys; ///< ds among them
   int32_t n_keys;
   struct row_schema schema;
+  const char *hash; ///< what matched_hashes has for its rows
 };
 
 struct bootstrap {
   struct bootstrap_table *tables; ///< aliases b0, b1, ...
   int32_t n;
+  /// The left rows are those of the join's bootstrap table: they carry the values and, in
+  /// matched_hashes, which parts matched. Nothing is joined then.
+  bool stored;
 };
 
 /// Renders the join's bootstrap parts for a step. Fails with the part's number when a table, a key
-/// or a column is unknown: `fields` are the columns that the join can have.
-chn_status bootstrap_load(struct batch_job *job, const struct model_join *j, const struct left *l,
-                          struct days step, const char *const *fields, int32_t n_fields,
-                          struct bootstrap *out, struct chn_err *err);
+/// or a column is unknown: `fields` are the columns that the join can have, `left` those of its
+/// left side.
+chn_status bootstrap_load(struct batch_job *job, const struct model_join *j,
+                          const struct row_schema *left, struct days step,
+                          const char *const *fields, int32_t n_fields, struct bootstrap *out,
+                          struct chn_err *err);
 
 /// Whether any part has the column.
 bool bootstrap_has(const struct bootstrap *b, const char *column);
@@ -31,10 +38,13 @@ bool bootstrap_has(const struct bootstrap *b, const char *column);
 /// Appends " LEFT JOIN (...) AS b0 ON ..." for every part; the left rows are alias `l`.
 void bootstrap_joins(const struct bootstrap *b, struct arena *a, struct chn_buf *sql);
 
-/// Appends `b0."c", b1."c", ` for the parts that have the column.
+/// Appends `b0."c", b1."c", ` (or what is stored) for the parts that have the column.
 void bootstrap_values(const struct bootstrap *b, struct arena *a, const char *column,
                       struct chn_buf *sql);
 
 /// Appends a condition that holds where bootstrap rows cover all n columns; false if none can.
 bool bootstrap_covers(const struct bootstrap *b, const char *const *columns, int32_t n,
                       struct chn_buf *sql);
+
+/// Appends an expression: the hashes of the parts that matched the row, NULL where none did.
+void bootstrap_hashes(const struct bootstrap *b, struct arena *a, struct chn_buf *sql);

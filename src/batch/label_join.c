@@ -10,7 +10,7 @@
 #include "base/near.h"
 #include "base/time.h"
 #include "batch/assembly.h"
-#include "batch/join.h"
+#include "batch/join_side.h"
 #include "batch/output.h"
 #include "batch/source.h"
 #include "model/names.h"
@@ -177,6 +177,7 @@ static chn_status write_labels(struct work *w, struct left *left, struct part *p
   struct wh_writer *writer = NULL;
   struct assembly all = { .job = w->job,
                           .join = &w->labels,
+                          .columns = wh_rows_schema(left->rows),
                           .left = left,
                           .parts = parts,
                           .n_parts = w->parts.n,

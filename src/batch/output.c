@@ -137,26 +137,33 @@ chn_status output_steps(struct batch_job *job, const struct output *o, struct da
   return status;
 }
 
-static void report_steps(struct batch_job *job, const struct days *steps, size_t n)
+/// Appends the steps to the report's and returns them.
+static struct batch_step *report_steps(struct batch_job *job, const struct days *steps, size_t n)
 {
   struct batch_report *r = job->report;
-  r->steps = arena_calloc(job->arena, n, sizeof *r->steps);
-  r->n_steps = (int32_t)n;
-  for (size_t i = 0; i < n; i++) {
-    chn_ds_of_day(steps[i].first, r->steps[i].start_ds);
-    chn_ds_of_day(steps[i].last, r->steps[i].end_ds);
+  struct batch_step *all = arena_calloc(job->arena, (size_t)r->n_steps + n, sizeof *all);
+  if (r->n_steps > 0) {
+    memcpy(all, r->steps, (size_t)r->n_steps * sizeof *all);
   }
+  struct batch_step *mine = all + r->n_steps;
+  for (size_t i = 0; i < n; i++) {
+    chn_ds_of_day(steps[i].first, mine[i].start_ds);
+    chn_ds_of_day(steps[i].last, mine[i].end_ds);
+  }
+  r->steps = all;
+  r->n_steps += (int32_t)n;
+  return mine;
 }
 
 chn_status output_run(struct batch_job *job, const struct days *steps, size_t n,
                       output_step_fn step, void *user, struct chn_err *err)
 {
-  report_steps(job, steps, n);
+  struct batch_step *mine = report_steps(job, steps, n);
   struct batch_report *r = job->report;
   struct chn_err first = { 0 };
   int32_t failed = 0;
   for (size_t i = 0; i < n && !job->o->dry_run; i++) {
-    struct batch_step *s = &r->steps[i];
+    struct batch_step *s = &mine[i];
     struct wh_written written = { 0 };
     struct chn_err e = { 0 };
     job_stage(job, "step %zu of %zu: %s to %s", i + 1, n, s->start_ds, s->end_ds);

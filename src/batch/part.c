@@ -436,18 +436,42 @@ static chn_status derive_part(struct work *w, struct part *p, struct chn_err *er
 
 // ---- parts without aggregations ---------------------------------------------------------------
 
-static chn_status sql_part(struct work *w, struct part *p, struct chn_err *err)
+static chn_status name_columns(struct arena *a, struct part *p, struct derived **columns,
+                               struct chn_err *err)
 {
-  struct arena *a = w->job->arena;
+  const struct model_group_by *gb = p->def->group_by;
   int32_t n_base = 0;
-  const char **base = model_group_by_columns(a, w->gb, &n_base);
-  struct derived *columns = NULL;
-  chn_status status = derive_columns(a, w->gb->derivations, w->gb->n_derivations, base, n_base,
-                                     &columns, &p->n, err);
+  const char **base = model_group_by_columns(a, gb, &n_base);
+  chn_status status =
+      derive_columns(a, gb->derivations, gb->n_derivations, base, n_base, columns, &p->n, err);
   if (status != CHN_OK) {
     return status;
   }
   p->names = arena_alloc(a, (size_t)p->n * sizeof *p->names);
+  for (int32_t i = 0; i < p->n; i++) {
+    p->names[i] = (*columns)[i].name;
+  }
+  return CHN_OK;
+}
+
+chn_status part_describe(struct arena *a, const struct model_join_part *def, const char *prefix,
+                         bool events, struct part *out, struct chn_err *err)
+{
+  struct derived *columns = NULL;
+  const bool temporal = events && model_infer_accuracy(def->group_by) == MODEL_TEMPORAL;
+  *out = (struct part){ .def = def, .prefix = prefix, .at_ts = temporal };
+  chn_status status = name_columns(a, out, &columns, err);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "part %s", prefix);
+}
+
+static chn_status sql_part(struct work *w, struct part *p, struct chn_err *err)
+{
+  struct arena *a = w->job->arena;
+  struct derived *columns = NULL;
+  chn_status status = name_columns(a, p, &columns, err);
+  if (status != CHN_OK) {
+    return status;
+  }
   struct chn_buf sql = { 0 };
   chn_buf_adds(&sql, "SELECT ds");
   for (int32_t i = 0; i < w->gb->n_key_columns; i++) {
@@ -455,7 +479,6 @@ static chn_status sql_part(struct work *w, struct part *p, struct chn_err *err)
                  wh_quote_name(a, arena_printf(a, "__key_%d", i)));
   }
   for (int32_t i = 0; i < p->n; i++) {
-    p->names[i] = columns[i].name;
     chn_buf_addf(&sql, ", %s AS %s", columns[i].sql, wh_quote_name(a, columns[i].name));
   }
   chn_buf_addf(&sql, " FROM (%s)", w->sql);

@@ -7,6 +7,7 @@
 #include "agg/frame.h"
 #include "batch/left.h"
 
+/// With neither `cols` nor `sql` all its values are NULL (a part that a bootstrap covers).
 struct part {
   const struct model_join_part *def;
   const char *prefix; ///< of the columns in the join: `<prefix>_<name>`
@@ -18,8 +19,9 @@ struct part {
   int32_t *index;
   struct part_own *own;
 
-  // Without: the right side of a LEFT JOIN, keys and ds included, or NULL.
+  // Without: the right side of a LEFT JOIN, ds and keys (`__key_0`, ...) included, or NULL.
   const char *sql;
+  bool at_ts; ///< it is joined on ts and ds, not on the snapshot's ds
 };
 
 /// The parts that a backfill computes: those of the join, then its external sources that have an
@@ -31,6 +33,11 @@ struct part_list {
 };
 
 void part_list_of(struct arena *a, const struct model_join *j, struct part_list *out);
+
+/// What a part is without being computed: its columns by its definition, and whether they belong to
+/// instants (at_ts) for a left side of events. Its values are NULL.
+chn_status part_describe(struct arena *a, const struct model_join_part *def, const char *prefix,
+                         bool events, struct part *out, struct chn_err *err);
 
 /// Computes the part for a step. `range` is the step's days of the left partitions; `skew` a
 /// condition on the GroupBy's keys without which a key has no values (NULL: none, see skew.h).

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "codec/json.h"
 #include "model/json.h"
 #include "model/names.h"
 
@@ -68,6 +69,15 @@ static chn_status hash_group_by(struct batch_job *job, const struct model_group_
   return hash_struct(job, "GroupBy", &copy, out, err);
 }
 
+chn_status semantic_bootstrap_hash(struct batch_job *job, const struct model_bootstrap_part *p,
+                                   const char **out, struct chn_err *err)
+{
+  struct model_bootstrap_part copy = *p;
+  copy.meta_data = NULL;
+  copy.set &= ~((uint64_t)1 << 1);
+  return hash_struct(job, "BootstrapPart", &copy, out, err);
+}
+
 static chn_status hash_bootstrap(struct batch_job *job, const struct model_join *j,
                                  const char **out, struct chn_err *err)
 {
@@ -95,8 +105,9 @@ static chn_status hash_derivations(struct batch_job *job, const struct model_joi
   return status;
 }
 
-chn_status semantic_hash(struct batch_job *job, const struct model_join *j,
-                         const struct part_list *parts, const char **out, struct chn_err *err)
+static chn_status semantic_hash(struct batch_job *job, const struct model_join *j,
+                                const struct part_list *parts, const char **out,
+                                struct chn_err *err)
 {
   struct chn_buf json = { 0 };
   const char *hash = NULL;
@@ -106,8 +117,7 @@ chn_status semantic_hash(struct batch_job *job, const struct model_join *j,
   const char *join = model_table(job->arena, j->meta_data, "");
   for (int32_t i = 0; i < parts->n && status == CHN_OK; i++) {
     status = hash_group_by(job, parts->defs[i]->group_by, &hash, err);
-    chn_buf_addf(&json, ",\"%s_%s\":\"%s\"", join, model_sanitize(job->arena, parts->prefixes[i]),
-                 hash);
+    chn_buf_addf(&json, ",\"%s\":\"%s\"", join_part_table(job->arena, j, parts->prefixes[i]), hash);
   }
   if (status == CHN_OK && j->n_bootstrap_parts > 0) {
     status = hash_bootstrap(job, j, &hash, err);
@@ -133,13 +143,9 @@ static const char *archive_name(struct arena *a, const char *table)
   return arena_printf(a, "%s_%s", table, stamp);
 }
 
-chn_status semantic_check(struct batch_job *job, const char *table, const char *hash,
-                          struct chn_err *err)
+/// Renames a table that another definition made.
+static chn_status archive(struct batch_job *job, const char *table, struct chn_err *err)
 {
-  const char *old = wh_property(job->wh, table, "semantic_hash", job->arena);
-  if (old == NULL || strcmp(old, hash) == 0 || job->o->unset_semantic_hash) {
-    return CHN_OK;
-  }
   const char *options = wh_property(job->wh, table, "semantic_hash_options", job->arena);
   if (options == NULL || strstr(options, "\"exclude_topic\":\"true\"") == NULL) {
     return chn_fail(err, CHN_E_CONFLICT,
@@ -148,19 +154,121 @@ chn_status semantic_check(struct batch_job *job, const char *table, const char *
                     "its partitions",
                     table);
   }
-  const char *archive = archive_name(job->arena, table);
+  const char *to = archive_name(job->arena, table);
   if (job->o->dry_run) {
     job_note(job, "the definition has changed: %s would be archived as %s and computed anew", table,
-             archive);
+             to);
     return CHN_OK;
   }
-  chn_status status = wh_table_rename(job->wh, table, archive, err);
-  if (status == CHN_OK) {
-    status = wh_property_set(job->wh, archive, "chronon_archived", "true", err);
+  chn_status status = wh_table_rename(job->wh, table, to, err);
+  if (status != CHN_OK && !wh_table_exists(job->wh, table)) {
+    return CHN_OK; // another of the join's jobs was faster
   }
   if (status == CHN_OK) {
-    job_note(job, "the definition has changed: %s is archived as %s and computed anew", table,
-             archive);
+    status = wh_property_set(job->wh, to, "chronon_archived", "true", err);
+  }
+  if (status == CHN_OK) {
+    job_note(job, "the definition has changed: %s is archived as %s and computed anew", table, to);
   }
   return status;
+}
+
+/// What a table's `semantic_hash` says, or NULL where it has none that can be read.
+static const struct codec_json *hash_of_table(struct batch_job *job, const char *table)
+{
+  const struct codec_json *map = NULL;
+  const char *text = wh_property(job->wh, table, "semantic_hash", job->arena);
+  if (text == NULL ||
+      codec_json_parse(job->arena, text, strlen(text), "semantic_hash", &map, NULL) != CHN_OK) {
+    return NULL;
+  }
+  return map->kind == CODEC_JSON_OBJECT ? map : NULL;
+}
+
+static const char *hash_of_key(const struct codec_json *map, const char *key)
+{
+  const struct codec_json *v = codec_json_get(map, key);
+  return v != NULL && v->kind == CODEC_JSON_STRING ? v->text : "";
+}
+
+static bool differs(const struct codec_json *x, const struct codec_json *y, const char *key)
+{
+  return strcmp(hash_of_key(x, key), hash_of_key(y, key)) != 0;
+}
+
+static bool any_differs(const struct codec_json *x, const struct codec_json *y)
+{
+  bool any = x->n != y->n;
+  for (int32_t i = 0; i < x->n; i++) {
+    any |= differs(x, y, x->members[i].key);
+  }
+  return any;
+}
+
+bool semantic_stale(const struct join_side *s, const char *table, const char *part,
+                    const char *hash)
+{
+  struct batch_job *job = s->job;
+  const struct codec_json *now = NULL;
+  const struct codec_json *then = hash_of_table(job, table);
+  if (then == NULL || job->o->unset_semantic_hash ||
+      codec_json_parse(job->arena, hash, strlen(hash), "semantic_hash", &now, NULL) != CHN_OK) {
+    return false;
+  }
+  if (part == NULL) {
+    return any_differs(then, now);
+  }
+  return differs(then, now, "left_source") || differs(then, now, part) ||
+         differs(then, now, model_table(job->arena, s->join->meta_data, "_bootstrap"));
+}
+
+/// Tables of parts that the definition which made `table` had, and this one has not.
+static chn_status archive_deleted(const struct join_side *s, const char *table, const char *hash,
+                                  struct chn_err *err)
+{
+  const struct codec_json *then = hash_of_table(s->job, table);
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; then != NULL && i < then->n && status == CHN_OK; i++) {
+    const char *key = then->members[i].key;
+    const bool kept = strstr(hash, arena_printf(s->job->arena, "\"%s\":", key)) != NULL;
+    if (!kept && strchr(key, '.') != NULL && wh_table_exists(s->job->wh, key)) {
+      status = archive(s->job, key, err);
+    }
+  }
+  return status;
+}
+
+static chn_status archive_stale(const struct join_side *s, const char *table, const char *part,
+                                const char *hash, struct chn_err *err)
+{
+  return semantic_stale(s, table, part, hash) ? archive(s->job, table, err) : CHN_OK;
+}
+
+chn_status semantic_archive(const struct join_side *s, enum semantic_scope scope,
+                            const int32_t *chosen, int32_t n_chosen, const char **hash,
+                            struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const char *output = model_join_output_table(a, s->join);
+  const char *left = model_table(a, s->join->meta_data, "_bootstrap");
+  chn_status status = semantic_hash(s->job, s->join, &s->parts, hash, err);
+  if (status != CHN_OK || s->job->o->unset_semantic_hash) {
+    return status;
+  }
+  if (scope == SEMANTIC_ALL) {
+    status = archive_deleted(s, output, *hash, err);
+    if (status == CHN_OK) {
+      status = archive_deleted(s, left, *hash, err);
+    }
+    if (status == CHN_OK) {
+      status = archive_stale(s, left, left, *hash, err);
+    }
+  }
+  const int32_t n = scope == SEMANTIC_ALL ? s->parts.n : scope == SEMANTIC_PARTS ? n_chosen : 0;
+  for (int32_t i = 0; i < n && status == CHN_OK; i++) {
+    const int32_t part = scope == SEMANTIC_ALL ? i : chosen[i];
+    const char *table = join_part_table(a, s->join, s->parts.prefixes[part]);
+    status = archive_stale(s, table, table, *hash, err);
+  }
+  return status == CHN_OK ? archive_stale(s, output, NULL, *hash, err) : status;
 }

@@ -225,8 +225,7 @@ static chn_status conditions(struct scan *s, struct chn_buf *out, struct chn_err
   return CHN_OK;
 }
 
-/// "ns.table" as two quoted names.
-static const char *quoted_table(struct arena *a, const char *table)
+const char *source_quoted(struct arena *a, const char *table)
 {
   const char *dot = strchr(table, '.');
   if (dot == NULL) {
@@ -272,7 +271,7 @@ static chn_status scan_sql(struct scan *s, struct chn_buf *out, struct chn_err *
   chn_buf_adds(out, "SELECT ");
   status = projection(s, out, err);
   if (status == CHN_OK) {
-    chn_buf_addf(out, " FROM %s", quoted_table(a, s->table));
+    chn_buf_addf(out, " FROM %s", source_quoted(a, s->table));
     status = conditions(s, out, err);
   }
   return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s", s->table);

@@ -6,6 +6,9 @@
 /// Whether a source is a snapshot of entities; a join as a source is what its left side is.
 bool source_is_entities(const struct model_source *s);
 
+/// "ns.table" as two quoted names.
+const char *source_quoted(struct arena *a, const char *table);
+
 /// How far back the rows of a range reach.
 struct source_reach {
   bool unbounded;    ///< some part has no window, or there are no aggregations

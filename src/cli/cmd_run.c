@@ -37,6 +37,39 @@ static chn_status read_options(struct cli_context *ctx, struct batch_options *o,
   return CHN_OK;
 }
 
+/// Names between commas and blanks, as run.py's users and its schedulers write them.
+static chn_status read_parts(struct cli_context *ctx, const struct run_mode *mode,
+                             struct batch_options *o, struct chn_err *err)
+{
+  const struct cli_value *v = cli_args_find(&ctx->args, "selected-join-parts");
+  size_t most = 0;
+  for (int32_t i = 0; i < v->n; i++) {
+    most += strlen(v->texts[i]);
+  }
+  const char **names = arena_alloc(&ctx->arena, (most + 1) * sizeof *names);
+  for (int32_t i = 0; i < v->n; i++) {
+    for (const char *at = v->texts[i]; *at != '\0';) {
+      const size_t len = strcspn(at, ", ");
+      if (len > 0) {
+        names[o->n_selected_parts++] = arena_strndup(&ctx->arena, at, len);
+      }
+      at += len + (at[len] != '\0');
+    }
+  }
+  o->selected_parts = names;
+  o->use_cached_left = cli_is_set(&ctx->args, "use-cached-left");
+  if (v->n > 0 && strcmp(mode->name, "backfill") != 0) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--selected-join-parts is of --mode backfill");
+  }
+  if (o->n_selected_parts == 0 && (v->n > 0 || o->use_cached_left)) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    v->n > 0 ? "--selected-join-parts names no part"
+                             : "--use-cached-left is of --selected-join-parts: without it the "
+                               "whole join is computed");
+  }
+  return CHN_OK;
+}
+
 static void tell_ignored(struct cli_context *ctx)
 {
   for (int32_t i = 0; i < ctx->args.n_values; i++) {
@@ -54,7 +87,8 @@ static chn_status read_command_line(struct cli_context *ctx, const struct run_mo
       run_mode_check(ctx, *mode, err) != CHN_OK) {
     return err->code;
   }
-  return read_options(ctx, options, err);
+  chn_status status = read_options(ctx, options, err);
+  return status == CHN_OK ? read_parts(ctx, *mode, options, err) : status;
 }
 
 static int run_run(struct cli_context *ctx)
@@ -96,6 +130,10 @@ static const struct cli_option options[] = {
     "fill missing days before the first existing partition too" },
   { "unset-semantic-hash", 0, CLI_FLAG, NULL, NULL, NULL,
     "keep a join's table although another definition made it" },
+  { "selected-join-parts", 0, CLI_LIST, "PART,...", NULL, NULL,
+    "backfill only the tables of these parts of a join, [prefix_]group_by or ext_..." },
+  { "use-cached-left", 0, CLI_FLAG, NULL, NULL, NULL,
+    "with --selected-join-parts: the left side is what backfill-left wrote" },
   { "dry-run", 0, CLI_FLAG, NULL, NULL, NULL, "say what would be computed, and write nothing" },
   { "enable-hitter", 0, CLI_FLAG, NULL, NULL, NULL,
     "analyze: count the most frequent values of the keys, and the years of ts" },

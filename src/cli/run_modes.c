@@ -39,6 +39,18 @@ static chn_status run_backfill(struct cli_context *ctx, const struct model_conf 
   return run_job(ctx, conf, options, batch_backfill, err);
 }
 
+static chn_status run_left(struct cli_context *ctx, const struct model_conf *conf,
+                           struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_join_left, err);
+}
+
+static chn_status run_final(struct cli_context *ctx, const struct model_conf *conf,
+                            struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_join_final, err);
+}
+
 static chn_status run_label_join(struct cli_context *ctx, const struct model_conf *conf,
                                  struct batch_options *options, struct chn_err *err)
 {
@@ -61,8 +73,10 @@ static const struct run_mode modes[] = {
   { "metadata-export", run_mode_metadata_export,
     "every compiled definition with its features, to files or a table" },
   { "fetch", NULL, NULL },
-  { "backfill-left", NULL, NULL },
-  { "backfill-final", NULL, NULL },
+  { "backfill-left", run_left,
+    "a join's left side alone, as its bootstrap table; then --selected-join-parts of backfill" },
+  { "backfill-final", run_final,
+    "a join's output from the bootstrap table and those of its parts" },
   { "consistency-metrics-compute", NULL, NULL },
   { "compare", NULL, NULL },
   { "stats-summary", NULL, NULL },
