@@ -4,81 +4,35 @@ local ffi = require('ffi')
 local cdef = require('spec.support.cdef')
 local cols = require('spec.support.cols')
 local conf = require('spec.support.parity.conf')
+local duck = require('spec.support.parity.duck')
 local model = require('spec.support.parity.model')
 local C = cdef.load('batch/batch.h', 'model/json.h', 'warehouse/warehouse.h')
-local null = cols.null
 
 local M = {}
 local E = {}
 E.__index = E
 
 --- Cases that one warehouse takes before it is replaced by a new one.
-local CASES, TABLES = 100, 8
-
-local function quote(s) return "'" .. s:gsub("'", "''") .. "'" end
+local CASES, TABLES = 150, 600
 
 -- ---- tables -------------------------------------------------------------------------------------
-
-local DUCK = { boolean = 'BOOLEAN', short = 'SMALLINT', int = 'INTEGER', long = 'BIGINT', float = 'FLOAT',
-  double = 'DOUBLE', string = 'VARCHAR', binary = 'BLOB' }
-
-local function duck_type(t)
-  local element = t:match('^list<(.*)>$')
-  if element then return DUCK[element] .. '[]' end
-  local value = t:match('^map<string,(.*)>$')
-  return value and ('MAP(VARCHAR, %s)'):format(DUCK[value]) or DUCK[t]
-end
-
-local function literal(t, v)
-  if v == null then return 'NULL' end
-  local element = t:match('^list<(.*)>$')
-  if element then
-    local list = {}
-    for i = 1, v.n do list[i] = literal(element, v[i]) end
-    return ('[%s]::%s'):format(table.concat(list, ', '), duck_type(t))
-  elseif t:match('^map') then
-    local keys, values = {}, {}
-    for i, pair in ipairs(v) do keys[i], values[i] = quote(pair[1]), literal(t:match(',(.*)>$'), pair[2]) end
-    return ('MAP([%s], [%s])::%s'):format(table.concat(keys, ', '), table.concat(values, ', '), duck_type(t))
-  elseif t == 'string' then return quote(v)
-  elseif t == 'binary' then
-    return "'" .. v:gsub('.', function(c) return ('\\x%02X'):format(c:byte()) end) .. "'::BLOB"
-  elseif t == 'double' or t == 'float' then
-    if v ~= v or math.abs(v) == math.huge then
-      return ("'%s'::DOUBLE"):format(v ~= v and 'nan' or v > 0 and 'inf' or '-inf')
-    end
-    return ('%.17ge0'):format(v)
-  end
-  return (tostring(v):gsub('LL$', ''))
-end
-
---- The SELECT of a table's rows.
-local function table_sql(t)
-  local names, rows = {}, {}
-  for i, c in ipairs(t.columns) do names[i] = ('CAST(c%d AS %s) AS "%s"'):format(i, duck_type(c[2]), c[1]) end
-  names[#names + 1] = ('CAST(c0 AS VARCHAR) AS "%s"'):format(t.pcol)
-  for r, row in ipairs(t.rows) do
-    local values = { quote(model.ds_of(row.day)) }
-    for i, c in ipairs(t.columns) do values[i + 1] = literal(c[2], row[i]) end
-    rows[r] = '(' .. table.concat(values, ', ') .. ')'
-  end
-  local columns = { 'c0' }
-  for i in ipairs(t.columns) do columns[i + 1] = 'c' .. i end
-  local empty = #rows == 0
-  if empty then
-    local nulls = {}
-    for i in ipairs(columns) do nulls[i] = 'NULL' end
-    rows[1] = '(' .. table.concat(nulls, ', ') .. ')'
-  end
-  return ('SELECT %s FROM (VALUES %s) AS t(%s)%s'):format(table.concat(names, ', '),
-    table.concat(rows, ',\n'), table.concat(columns, ', '), empty and ' WHERE FALSE' or '')
-end
 
 function E:create(t, path)
   -- An empty table in folders would have no schema.
   local hive = t.hive and #t.rows > 0
   local options = hive and (', PARTITION_BY ("%s")'):format(t.pcol) or ''
-  cdef.check(C.wh_exec, self.wh, ('COPY (%s) TO %s (FORMAT parquet%s)'):format(table_sql(t), quote(path), options))
+  cdef.check(C.wh_exec, self.wh, ('COPY (%s) TO %s (FORMAT parquet%s)'):format(duck.table_sql(t), duck.quote(path), options))
+end
+
+--- The name of a table, which the cases of one data set share.
+function E:table(t)
+  if not self.made[t] then
+    local name = 't' .. self.n_made
+    self.n_made = self.n_made + 1
+    self:create(t, ('%s/src/%s.parquet'):format(self.root, name))
+    self.made[t] = 'src.' .. name
+  end
+  return self.made[t]
 end
 
 -- ---- a warehouse --------------------------------------------------------------------------------
@@ -90,12 +44,12 @@ local function new_root()
   return root
 end
 
-function M.new() return setmetatable({ used = 0, opened = 0 }, E) end
+function M.new() return setmetatable({ used = 0, opened = 0, made = {} }, E) end
 
 function E:open()
   self:close()
-  self.root, self.used, self.opened = new_root(), 0, self.opened + 1
-  local n = CASES * TABLES
+  self.root, self.used, self.opened, self.made, self.n_made = new_root(), 0, self.opened + 1, {}, 0
+  local n = TABLES
   local sources, keep = ffi.new('struct wh_source[?]', n), {}
   for i = 0, n - 1 do
     local name, path = 'src.t' .. i, self.root .. '/src/t' .. i .. '.parquet'
@@ -171,13 +125,9 @@ end
 
 --- Runs a case; @return table? { rows, types, texts }, string? message of a failure
 function E:run(case)
-  if not self.wh or self.used >= CASES then self:open() end
+  if not self.wh or self.used >= CASES or self.n_made + #case.tables > TABLES then self:open() end
   local id, names = 'c' .. self.used, {}
-  for i, t in ipairs(case.tables) do
-    local name = 't' .. (self.used * TABLES + i - 1)
-    names[i] = 'src.' .. name
-    self:create(t, ('%s/src/%s.parquet'):format(self.root, name))
-  end
+  for i in pairs(model.tables_used(case)) do names[i] = self:table(case.tables[i]) end
   self.used = self.used + 1
   local text = conf.json(case, names, id)
   for _, run in ipairs(case.runs) do
@@ -197,5 +147,4 @@ function E:run(case)
   return { rows = rows, types = types, texts = texts }
 end
 
-M.table_sql = table_sql
 return M

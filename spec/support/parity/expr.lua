@@ -28,6 +28,12 @@ M.forms = {
 function M.sql(form) return (M.forms[form[1]][1]:gsub('X', form[2])) end
 function M.value(form, row) return M.forms[form[1]][2](row[form[2]]) end
 
+local TYPES = { is_null = 'boolean', not_null = 'boolean', over_one = 'boolean', is_a = 'boolean', not_a = 'boolean',
+  zero = 'long', plus_one = 'long', twice = 'double' }
+
+--- The type of a form over a column of a type.
+function M.type_of(form, column) return TYPES[form] or column end
+
 --- Whether all conditions are true; a NULL is not.
 function M.all(forms, row)
   for _, form in ipairs(forms or {}) do

@@ -58,10 +58,10 @@ function M.save(e, case, folder, lines)
   os.execute(("rm -rf '%s' && mkdir -p '%s/data'"):format(folder, folder))
   local names, tables = {}, {}
   if not e.wh then e:open() end
-  for i, t in ipairs(case.tables) do
+  for i in pairs(model.tables_used(case)) do
     names[i] = 'data.t' .. i
-    e:create(t, ('%s/data/t%d.parquet'):format(folder, i))
-    tables[i] = ('--table data.t%d=data/t%d.parquet'):format(i, i)
+    e:create(case.tables[i], ('%s/data/t%d.parquet'):format(folder, i))
+    tables[#tables + 1] = ('--table data.t%d=data/t%d.parquet'):format(i, i)
   end
   write(folder .. '/conf.json', conf.json(case, names, 'parity_case'))
   local commands = { '#!/bin/sh', '# Run here with chronon on the PATH; the output is wh/out/parity_case.', 'set -e' }
@@ -88,11 +88,14 @@ end
 function M.run(o)
   local e, log = engine.new(), o.log or function() end
   local began, result = os.time(), { cases = 0, failures = {}, rows = 0 }
-  local seed, stride = o.first + (o.offset or 0), o.stride or 1
+  -- A worker takes whole data sets.
+  local seed = o.first
+  local function mine() return math.floor(seed / gen.DEFINITIONS) % (o.stride or 1) == (o.offset or 0) end
   local function more()
     return (not o.seconds or os.time() - began < o.seconds) and (not o.count or seed < o.first + o.count)
       and not (o.stopped and o.stopped())
   end
+  while not mine() do seed = seed + 1 end
   while more() do
     local ok, case = pcall(gen.case, seed)
     if not ok then error(('case %d cannot be made: %s'):format(seed, case)) end
@@ -115,7 +118,7 @@ function M.run(o)
       table.insert(result.failures, { seed = seed, lines = good and #found > 0 and found or lines, folder = folder })
       if not o.keep_going then break end
     end
-    seed = seed + stride
+    repeat seed = seed + 1 until mine()
   end
   result.out_of_memory = e.out_of_memory or 0
   result.seconds = os.time() - began

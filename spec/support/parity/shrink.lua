@@ -1,5 +1,6 @@
 --- Makes a failing case small: keeps every cut after which it still fails.
 local cols = require('spec.support.cols')
+local model = require('spec.support.parity.model')
 
 local M = {}
 
@@ -8,7 +9,7 @@ local function copy(v)
   if type(v) ~= 'table' or v == cols.null then return v end
   local out = {}
   for k, x in pairs(v) do
-    if k ~= 'plan' and k ~= 'cache' and k ~= 'left_names' then out[k] = copy(x) end
+    if k ~= 'plan' and k ~= 'cache' and k ~= 'left_names' and k ~= 'run' then out[k] = copy(x) end
   end
   return out
 end
@@ -18,6 +19,7 @@ M.copy = copy
 local function lists(case, visit)
   for _, t in ipairs(case.tables) do visit(t.rows, 0) end
   visit(case.runs, 1)
+  local join
   local function group_by(gb)
     visit(gb.sources, 1)
     if gb.aggs then visit(gb.aggs, 1) end
@@ -25,26 +27,43 @@ local function lists(case, visit)
     for _, a in ipairs(gb.aggs or {}) do
       if a.windows then visit(a.windows, 1) end
     end
-    for _, s in ipairs(gb.sources) do if s.wheres then visit(s.wheres, 0) end end
+    for _, s in ipairs(gb.sources) do
+      if s.wheres then visit(s.wheres, 0) end
+      if s.join then join(s.join) end
+    end
+  end
+  function join(j)
+    visit(j.parts, 1)
+    for _, name in ipairs({ 'skew', 'external', 'boots' }) do
+      if j[name] then visit(j[name], name == 'boots' and 0 or 1) end
+    end
+    for _, b in ipairs(j.boots or {}) do visit(b.columns, 1) end
+    if j.derivations then visit(j.derivations, 0) end
+    if j.left.wheres then visit(j.left.wheres, 0) end
+    for _, p in ipairs(j.parts) do group_by(p.gb) end
   end
   if case.group_by then group_by(case.group_by) end
-  if case.join then
-    visit(case.join.parts, 1)
-    if case.join.skew then visit(case.join.skew, 1) end
-    if case.join.derivations then visit(case.join.derivations, 0) end
-    visit(case.join.left.wheres, 0)
-    for _, p in ipairs(case.join.parts) do group_by(p.gb) end
-  end
+  if case.join then join(case.join) end
 end
 
 --- Simplifications of single fields: { function(case) -> changed? }.
 local FIELDS = {
+  -- Tables that nothing reads keep their place, without rows.
   function(c)
-    local skew = c.join and c.join.skew
-    if skew then c.join.skew = nil end
-    return skew
+    local used, changed = model.tables_used(c), false
+    for i, t in ipairs(c.tables) do
+      if not used[i] and #t.rows > 0 then t.rows, changed = {}, true end
+    end
+    return changed
   end,
 }
+for _, name in ipairs({ 'skew', 'external' }) do
+  FIELDS[#FIELDS + 1] = function(c)
+    local had = c.join and c.join[name]
+    if had then c.join[name] = nil end
+    return had
+  end
+end
 for _, f in ipairs({ { 'memory', 0 }, { 'spill', 0 }, { 'threads', 1 }, { 'step_days', 30 }, { 'first_hole' },
                      { 'start' } }) do
   FIELDS[#FIELDS + 1] = function(c)
