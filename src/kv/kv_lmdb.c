@@ -371,9 +371,9 @@ static chn_status lmdb_scan_open(struct kv_scan **out, struct kv_reader *reader,
   return CHN_OK;
 }
 
-// Keys of one length lie together, ordered. Given an entry whose key has not the prefix: the place at or
-// after which the next key with it can lie. False when there is none; `to` is the entry's own place when
-// only its successor can tell (keys longer than what places show of them).
+// Keys of one length lie together, ordered. Given an entry whose key has not the prefix: the place
+// at or after which the next key with it can lie. False when there is none; `to` is the entry's own
+// place when only its successor can tell (keys longer than what places show of them).
 static bool jump(const struct scan *s, const uint8_t *at, size_t at_len, struct kv_place *to)
 {
   const size_t head = s->prefix_len < KV_KEY_HEAD ? s->prefix_len : KV_KEY_HEAD;

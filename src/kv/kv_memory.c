@@ -10,70 +10,25 @@
 
 #include "base/arena.h"
 #include "base/time.h"
-#include "kv/kv_int.h"
-
-struct value {
-  struct value *next; ///< in the graveyard
-  int64_t ts;
-  size_t len;
-  char data[];
-};
-
-struct versions { // of one key, ascending
-  struct value **list;
-  size_t count, cap;
-};
-
-struct generation {
-  struct generation *next; ///< in the graveyard
-  struct chn_dict *keys;
-  struct versions *of_key; ///< by the key's id
-  size_t cap;
-};
-
-struct dataset {
-  struct generation *live;
-  int64_t versions, bytes, version_ts, switched_ms;
-  bool loading;
-};
-
-struct mark {
-  char *name;
-  struct value *value;
-};
-
-struct core { // what stores of one name share
-  struct core *next;
-  char *name;
-  int users;
-  pthread_mutex_t lock;
-  struct chn_dict *names; ///< the dataset's name -> its place in `datasets`
-  struct dataset *datasets;
-  size_t dataset_cap;
-  struct mark *marks;
-  size_t mark_count;
-  int reads;
-  struct value *dead_values;
-  struct generation *dead_generations;
-};
+#include "kv/memory_int.h"
 
 struct store {
   struct kv_store base;
-  struct core *core;
+  struct mem_core *core;
 };
 
 struct load {
   struct kv_load base;
-  struct core *core;
+  struct mem_core *core;
   size_t dataset;
-  struct generation *generation;
+  struct mem_generation *generation;
   int64_t ts, bytes;
 };
 
 struct scan {
   struct kv_scan base;
-  struct core *core;
-  struct generation *generation;
+  struct mem_core *core;
+  struct mem_generation *generation;
   char *prefix;
   size_t prefix_len;
   size_t key, version; ///< where it stands
@@ -81,152 +36,19 @@ struct scan {
 };
 
 static pthread_mutex_t cores_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct core *cores;
+static struct mem_core *cores;
 
-static struct core *core_of(struct kv_store *store)
+static struct mem_core *core_of(struct kv_store *store)
 {
   return ((struct store *)store)->core;
-}
-
-// --- the tree of things, under the lock
-// ------------------------------------------------------------
-
-static struct generation *generation_new(void)
-{
-  struct generation *g = chn_calloc(1, sizeof *g);
-  g->keys = chn_dict_new(16);
-  return g;
-}
-
-static void generation_free(struct generation *g)
-{
-  for (size_t i = 0; i < g->cap; i++) {
-    for (size_t v = 0; v < g->of_key[i].count; v++) {
-      free(g->of_key[i].list[v]);
-    }
-    free(g->of_key[i].list);
-  }
-  free(g->of_key);
-  chn_dict_free(g->keys);
-  free(g);
-}
-
-static void bury_dead(struct core *c)
-{
-  while (c->reads == 0 && c->dead_values) {
-    struct value *v = c->dead_values;
-    c->dead_values = v->next;
-    free(v);
-  }
-  while (c->reads == 0 && c->dead_generations) {
-    struct generation *g = c->dead_generations;
-    c->dead_generations = g->next;
-    generation_free(g);
-  }
-}
-
-static void bury(struct core *c, struct value *v)
-{
-  if (v) {
-    v->next = c->dead_values;
-    c->dead_values = v;
-  }
-}
-
-static struct value *value_new(int64_t ts, const void *data, size_t len)
-{
-  struct value *v = chn_malloc(sizeof *v + len);
-  *v = (struct value){ .ts = ts, .len = len };
-  if (len) {
-    memcpy(v->data, data, len);
-  }
-  return v;
-}
-
-static struct versions *versions_of(struct generation *g, const void *key, size_t len)
-{
-  const size_t id = (size_t)chn_dict_intern(g->keys, len ? key : "", len);
-  if (id >= g->cap) {
-    const size_t cap = g->cap ? g->cap * 2 : 16;
-    g->of_key = chn_realloc(g->of_key, cap * sizeof *g->of_key);
-    memset(g->of_key + g->cap, 0, (cap - g->cap) * sizeof *g->of_key);
-    g->cap = cap;
-  }
-  return &g->of_key[id];
-}
-
-// The first version with this ts or a later one.
-static size_t place(const struct versions *k, int64_t ts)
-{
-  size_t low = 0;
-  size_t high = k->count;
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    if (k->list[middle]->ts < ts) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
-}
-
-// Returns what was there, or NULL.
-static struct value *set_version(struct versions *k, struct value *v)
-{
-  const size_t at = place(k, v->ts);
-  if (at < k->count && k->list[at]->ts == v->ts) {
-    struct value *old = k->list[at];
-    k->list[at] = v;
-    return old;
-  }
-  if (k->count == k->cap) {
-    k->cap = k->cap ? k->cap * 2 : 1;
-    k->list = chn_realloc(k->list, k->cap * sizeof(struct value *));
-  }
-  memmove(k->list + at + 1, k->list + at, (k->count - at) * sizeof(struct value *));
-  k->list[at] = v;
-  k->count++;
-  return NULL;
-}
-
-static struct dataset *find_dataset(struct core *c, const char *name)
-{
-  const int32_t id = chn_dict_find(c->names, name, strlen(name));
-  return id == CHN_DICT_NONE ? NULL : &c->datasets[id];
-}
-
-static struct dataset *make_dataset(struct core *c, const char *name)
-{
-  struct dataset *d = find_dataset(c, name);
-  if (d) {
-    return d;
-  }
-  const size_t id = (size_t)chn_dict_intern(c->names, name, strlen(name));
-  if (id >= c->dataset_cap) {
-    c->dataset_cap = id * 2 + 8;
-    c->datasets = chn_realloc(c->datasets, c->dataset_cap * sizeof *c->datasets);
-  }
-  c->datasets[id] = (struct dataset){ .live = generation_new(), .version_ts = INT64_MIN };
-  return &c->datasets[id];
-}
-
-static struct mark *find_mark(struct core *c, const char *name)
-{
-  for (size_t i = 0; i < c->mark_count; i++) {
-    if (strcmp(c->marks[i].name, name) == 0) {
-      return &c->marks[i];
-    }
-  }
-  return NULL;
 }
 
 // --- opening
 // ---------------------------------------------------------------------------------------
 
-static struct core *core_new(const char *name)
+static struct mem_core *core_new(const char *name)
 {
-  struct core *c = chn_calloc(1, sizeof *c);
+  struct mem_core *c = chn_calloc(1, sizeof *c);
   c->name = chn_strdup(name);
   c->names = chn_dict_new(16);
   pthread_mutex_init(&c->lock, NULL);
@@ -235,12 +57,12 @@ static struct core *core_new(const char *name)
   return c;
 }
 
-static void core_free(struct core *c)
+static void core_free(struct mem_core *c)
 {
   c->reads = 0;
-  bury_dead(c);
+  mem_bury_dead(c);
   for (int32_t i = 0; i < chn_dict_size(c->names); i++) {
-    generation_free(c->datasets[i].live);
+    mem_generation_free(c->datasets[i].live);
   }
   for (size_t i = 0; i < c->mark_count; i++) {
     free(c->marks[i].name);
@@ -261,7 +83,7 @@ static chn_status memory_open(struct kv_store **out, const struct kv_url *url, b
   (void)err;
   struct store *s = chn_calloc(1, sizeof *s);
   pthread_mutex_lock(&cores_lock);
-  struct core *c = cores;
+  struct mem_core *c = cores;
   while (c && strcmp(c->name, url->path) != 0) {
     c = c->next;
   }
@@ -274,10 +96,10 @@ static chn_status memory_open(struct kv_store **out, const struct kv_url *url, b
 
 static void memory_close(struct kv_store *store)
 {
-  struct core *c = core_of(store);
+  struct mem_core *c = core_of(store);
   pthread_mutex_lock(&cores_lock);
   if (--c->users == 0) {
-    struct core **link = &cores;
+    struct mem_core **link = &cores;
     while (*link != c) {
       link = &(*link)->next;
     }
@@ -298,21 +120,21 @@ static chn_status memory_ping(struct kv_store *store, struct chn_err *err)
 static chn_status memory_create(struct kv_store *store, const char *name, struct chn_err *err)
 {
   (void)err;
-  struct core *c = core_of(store);
+  struct mem_core *c = core_of(store);
   pthread_mutex_lock(&c->lock);
-  make_dataset(c, name);
+  mem_make_dataset(c, name);
   pthread_mutex_unlock(&c->lock);
   return CHN_OK;
 }
 
 // Under the lock.
-static void list_all(struct core *c, struct kv_info **list, size_t *count)
+static void list_all(struct mem_core *c, struct kv_info **list, size_t *count)
 {
   const size_t n = (size_t)chn_dict_size(c->names);
   *list = chn_calloc(n + 1, sizeof **list);
   *count = n;
   for (size_t i = 0; i < n; i++) {
-    const struct dataset *d = &c->datasets[i];
+    const struct mem_dataset *d = &c->datasets[i];
     size_t len;
     const char *name = chn_dict_bytes(c->names, (int32_t)i, &len);
     (*list)[i] = (struct kv_info){ .versions = d->versions,
@@ -328,7 +150,7 @@ static chn_status memory_list(struct kv_store *store, struct kv_info **list, siz
                               struct chn_err *err)
 {
   (void)err;
-  struct core *c = core_of(store);
+  struct mem_core *c = core_of(store);
   pthread_mutex_lock(&c->lock);
   list_all(c, list, count);
   pthread_mutex_unlock(&c->lock);
@@ -352,11 +174,11 @@ static void memory_reader_close(struct kv_reader *reader)
   free(reader);
 }
 
-static void count_read(struct core *c, int change)
+static void count_read(struct mem_core *c, int change)
 {
   pthread_mutex_lock(&c->lock);
   c->reads += change;
-  bury_dead(c);
+  mem_bury_dead(c);
   pthread_mutex_unlock(&c->lock);
 }
 
@@ -372,15 +194,15 @@ static void memory_read_end(struct kv_reader *reader)
   count_read(core_of(reader->store), -1);
 }
 
-static void answer(struct core *c, struct kv_answers *a, struct kv_get *get, const char *name)
+static void answer(struct mem_core *c, struct kv_answers *a, struct kv_get *get, const char *name)
 {
   kv_answers_start(a);
-  const struct dataset *d = find_dataset(c, name);
+  const struct mem_dataset *d = mem_find_dataset(c, name);
   const int32_t id =
       d ? chn_dict_find(d->live->keys, get->key_len ? get->key : "", get->key_len) : CHN_DICT_NONE;
   if (id != CHN_DICT_NONE) {
-    const struct versions *k = &d->live->of_key[id];
-    for (size_t i = place(k, get->after_ts); i < k->count; i++) {
+    const struct mem_versions *k = &d->live->of_key[id];
+    for (size_t i = mem_place(k, get->after_ts); i < k->count; i++) {
       kv_answers_add(a, k->list[i]->ts, k->list[i]->data, k->list[i]->len);
     }
   }
@@ -390,7 +212,7 @@ static void answer(struct core *c, struct kv_answers *a, struct kv_get *get, con
 static chn_status memory_read(struct kv_reader *reader, struct kv_get *gets, size_t count,
                               struct chn_err *err)
 {
-  struct core *c = core_of(reader->store);
+  struct mem_core *c = core_of(reader->store);
   chn_status first = CHN_OK;
   pthread_mutex_lock(&c->lock);
   for (size_t i = 0; i < count; i++) {
@@ -414,9 +236,9 @@ static chn_status memory_read_mark(struct kv_reader *reader, const char *name, c
                                    size_t *len, struct chn_err *err)
 {
   (void)err;
-  struct core *c = core_of(reader->store);
+  struct mem_core *c = core_of(reader->store);
   pthread_mutex_lock(&c->lock);
-  const struct mark *m = find_mark(c, name);
+  const struct mem_mark *m = mem_find_mark(c, name);
   if (m) {
     *data = m->value->data;
     *len = m->value->len;
@@ -428,50 +250,50 @@ static chn_status memory_read_mark(struct kv_reader *reader, const char *name, c
 // --- writing
 // ---------------------------------------------------------------------------------------
 
-static void drop_versions(struct core *c, struct dataset *d, struct versions *k, size_t key_len,
-                          size_t n)
+static void drop_versions(struct mem_core *c, struct mem_dataset *d, struct mem_versions *k,
+                          size_t key_len, size_t n)
 {
   for (size_t i = 0; i < n; i++) {
     d->bytes -= (int64_t)(key_len + k->list[i]->len);
-    bury(c, k->list[i]);
+    mem_bury(c, k->list[i]);
   }
   d->versions -= (int64_t)n;
   k->count -= n;
   memmove(k->list, k->list + n, k->count * sizeof *k->list);
 }
 
-static void put(struct core *c, const char *name, const struct kv_put *p)
+static void put(struct mem_core *c, const char *name, const struct kv_put *p)
 {
-  struct dataset *d = find_dataset(c, name);
-  struct versions *k = versions_of(d->live, p->key, p->key_len);
+  struct mem_dataset *d = mem_find_dataset(c, name);
+  struct mem_versions *k = mem_versions_of(d->live, p->key, p->key_len);
   if (p->replace) {
     drop_versions(c, d, k, p->key_len, k->count);
   }
-  struct value *old = set_version(k, value_new(p->ts, p->value, p->value_len));
+  struct mem_value *old = mem_set_version(k, mem_value_new(p->ts, p->value, p->value_len));
   d->versions += !old;
   d->bytes += (int64_t)p->value_len + (old ? -(int64_t)old->len : (int64_t)p->key_len);
-  bury(c, old);
+  mem_bury(c, old);
 }
 
-static void set_mark(struct core *c, const struct kv_mark *mark)
+static void set_mark(struct mem_core *c, const struct kv_mark *mark)
 {
-  struct mark *m = find_mark(c, mark->name);
+  struct mem_mark *m = mem_find_mark(c, mark->name);
   if (!m) {
     c->marks = chn_realloc(c->marks, (c->mark_count + 1) * sizeof *c->marks);
     m = &c->marks[c->mark_count++];
-    *m = (struct mark){ .name = chn_strdup(mark->name) };
+    *m = (struct mem_mark){ .name = chn_strdup(mark->name) };
   }
-  bury(c, m->value);
-  m->value = value_new(0, mark->data, mark->len);
+  mem_bury(c, m->value);
+  m->value = mem_value_new(0, mark->data, mark->len);
 }
 
 static chn_status check_commit(struct kv_store *store, const struct kv_put *puts, size_t put_count,
                                const struct kv_mark *marks, size_t mark_count, struct chn_err *err)
 {
-  struct core *c = core_of(store);
+  struct mem_core *c = core_of(store);
   for (size_t i = 0; i < put_count; i++) {
     const char *name = kv_name(store, puts[i].dataset);
-    if (!find_dataset(c, name)) {
+    if (!mem_find_dataset(c, name)) {
       struct kv_info *list;
       size_t count;
       list_all(c, &list, &count);
@@ -481,7 +303,7 @@ static chn_status check_commit(struct kv_store *store, const struct kv_put *puts
     }
   }
   for (size_t i = 0; i < mark_count; i++) {
-    const struct mark *m = find_mark(c, marks[i].name);
+    const struct mem_mark *m = mem_find_mark(c, marks[i].name);
     const chn_status status =
         kv_mark_check(&marks[i], m ? m->value->data : NULL, m ? m->value->len : 0, err);
     if (status) {
@@ -494,7 +316,7 @@ static chn_status check_commit(struct kv_store *store, const struct kv_put *puts
 static chn_status memory_commit(struct kv_store *store, const struct kv_put *puts, size_t put_count,
                                 const struct kv_mark *marks, size_t mark_count, struct chn_err *err)
 {
-  struct core *c = core_of(store);
+  struct mem_core *c = core_of(store);
   pthread_mutex_lock(&c->lock);
   const chn_status status = check_commit(store, puts, put_count, marks, mark_count, err);
   if (!status) {
@@ -504,7 +326,7 @@ static chn_status memory_commit(struct kv_store *store, const struct kv_put *put
     for (size_t i = 0; i < mark_count; i++) {
       set_mark(c, &marks[i]);
     }
-    bury_dead(c);
+    mem_bury_dead(c);
   }
   pthread_mutex_unlock(&c->lock);
   return status;
@@ -514,18 +336,18 @@ static chn_status memory_expire(struct kv_store *store, const char *name, int64_
                                 int64_t *removed, struct chn_err *err)
 {
   (void)err;
-  struct core *c = core_of(store);
+  struct mem_core *c = core_of(store);
   pthread_mutex_lock(&c->lock);
-  struct dataset *d = find_dataset(c, name);
+  struct mem_dataset *d = mem_find_dataset(c, name);
   for (int32_t i = 0; d && i < chn_dict_size(d->live->keys); i++) {
-    struct versions *k = &d->live->of_key[i];
-    const size_t n = place(k, before);
+    struct mem_versions *k = &d->live->of_key[i];
+    const size_t n = mem_place(k, before);
     size_t len;
     chn_dict_bytes(d->live->keys, i, &len);
     drop_versions(c, d, k, len, n);
     *removed += (int64_t)n;
   }
-  bury_dead(c);
+  mem_bury_dead(c);
   pthread_mutex_unlock(&c->lock);
   return CHN_OK;
 }
@@ -536,17 +358,17 @@ static chn_status memory_expire(struct kv_store *store, const char *name, int64_
 static chn_status memory_load_begin(struct kv_load **out, struct kv_store *store, const char *name,
                                     int64_t ts, struct chn_err *err)
 {
-  struct core *c = core_of(store);
+  struct mem_core *c = core_of(store);
   chn_status status = CHN_OK;
   pthread_mutex_lock(&c->lock);
-  struct dataset *d = make_dataset(c, name);
+  struct mem_dataset *d = mem_make_dataset(c, name);
   if (d->loading) {
     status = chn_fail(err, CHN_E_CONFLICT, "dataset %s: another load of it is under way", name);
   } else {
     struct load *l = chn_calloc(1, sizeof *l);
     *l = (struct load){ .core = c,
                         .dataset = (size_t)(d - c->datasets),
-                        .generation = generation_new(),
+                        .generation = mem_generation_new(),
                         .ts = ts,
                         .bytes = 0 };
     d->loading = true;
@@ -561,8 +383,8 @@ static chn_status memory_load_add(struct kv_load *load, const void *key, size_t 
 {
   (void)err;
   struct load *l = (struct load *)load;
-  struct value *old =
-      set_version(versions_of(l->generation, key, key_len), value_new(l->ts, value, value_len));
+  struct mem_value *old = mem_set_version(mem_versions_of(l->generation, key, key_len),
+                                          mem_value_new(l->ts, value, value_len));
   l->bytes += (int64_t)value_len + (old ? -(int64_t)old->len : (int64_t)key_len);
   free(old);
   return CHN_OK;
@@ -572,17 +394,17 @@ static chn_status memory_load_commit(struct kv_load *load, struct chn_err *err)
 {
   (void)err;
   struct load *l = (struct load *)load;
-  struct core *c = l->core;
+  struct mem_core *c = l->core;
   pthread_mutex_lock(&c->lock);
-  struct dataset *d = &c->datasets[l->dataset];
+  struct mem_dataset *d = &c->datasets[l->dataset];
   d->live->next = c->dead_generations;
   c->dead_generations = d->live;
-  *d = (struct dataset){ .live = l->generation,
-                         .versions = chn_dict_size(l->generation->keys),
-                         .bytes = l->bytes,
-                         .version_ts = l->ts,
-                         .switched_ms = chn_now_ms() };
-  bury_dead(c);
+  *d = (struct mem_dataset){ .live = l->generation,
+                             .versions = chn_dict_size(l->generation->keys),
+                             .bytes = l->bytes,
+                             .version_ts = l->ts,
+                             .switched_ms = chn_now_ms() };
+  mem_bury_dead(c);
   pthread_mutex_unlock(&c->lock);
   free(l);
   return CHN_OK;
@@ -594,7 +416,7 @@ static void memory_load_abort(struct kv_load *load)
   pthread_mutex_lock(&l->core->lock);
   l->core->datasets[l->dataset].loading = false;
   pthread_mutex_unlock(&l->core->lock);
-  generation_free(l->generation);
+  mem_generation_free(l->generation);
   free(l);
 }
 
@@ -605,7 +427,7 @@ static chn_status memory_scan_open(struct kv_scan **out, struct kv_reader *reade
                                    const void *prefix, size_t prefix_len, const char *token,
                                    struct chn_err *err)
 {
-  struct core *c = core_of(reader->store);
+  struct mem_core *c = core_of(reader->store);
   size_t key = 0;
   int64_t ts = INT64_MIN;
   if (token && sscanf(token, "%zu:%" SCNd64, &key, &ts) != 2) {
@@ -620,10 +442,10 @@ static chn_status memory_scan_open(struct kv_scan **out, struct kv_reader *reade
     memcpy(s->prefix, prefix, prefix_len);
   }
   pthread_mutex_lock(&c->lock);
-  const struct dataset *d = find_dataset(c, name);
+  const struct mem_dataset *d = mem_find_dataset(c, name);
   s->generation = d ? d->live : NULL;
   if (s->generation && key < (size_t)chn_dict_size(s->generation->keys)) {
-    s->version = place(&s->generation->of_key[key], ts);
+    s->version = mem_place(&s->generation->of_key[key], ts);
   }
   pthread_mutex_unlock(&c->lock);
   *out = &s->base;
@@ -652,7 +474,7 @@ static chn_status memory_scan_next(struct kv_scan *scan, struct kv_item *item, b
   pthread_mutex_lock(&s->core->lock);
   *found = settle(s, &item->key, &item->key_len);
   if (*found) {
-    const struct value *v = s->generation->of_key[s->key].list[s->version++];
+    const struct mem_value *v = s->generation->of_key[s->key].list[s->version++];
     item->version = (struct kv_version){ .ts = v->ts, .data = v->data, .len = v->len };
   }
   pthread_mutex_unlock(&s->core->lock);

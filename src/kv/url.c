@@ -88,7 +88,32 @@ static chn_status parse_options(struct kv_url *url, const char *text, struct chn
   return CHN_OK;
 }
 
-// [[user]:password@]host[:port][/db]
+// [user][:password], or a password alone
+static void parse_login(struct kv_url *url, const char *s, size_t n)
+{
+  const char *colon = memchr(s, ':', n);
+  if (colon && colon > s) {
+    url->user = decoded(s, (size_t)(colon - s));
+  }
+  const char *password = colon ? colon + 1 : s;
+  url->password = decoded(password, n - (size_t)(password - s));
+}
+
+// host[:port], [::1][:port]
+static chn_status parse_host(struct kv_url *url, const char *s, size_t n, struct chn_err *err)
+{
+  const char *close = n > 0 && *s == '[' ? memchr(s, ']', n) : NULL;
+  const char *rest = close ? close + 1 : s;
+  const char *colon = memchr(rest, ':', n - (size_t)(rest - s));
+  const size_t host = colon ? (size_t)(colon - s) : n;
+  url->host = close ? copied(s + 1, (size_t)(close - s) - 1) : copied(s, host);
+  if (*url->host == '\0') {
+    return chn_fail(err, CHN_E_ARGUMENT, "want %s://host", url->scheme);
+  }
+  return colon ? parse_number("port", colon + 1, n - host - 1, 1, 65535, &url->port, err) : CHN_OK;
+}
+
+// //[login@]host[:port][/db]
 static chn_status parse_server(struct kv_url *url, const char *s, size_t n, struct chn_err *err)
 {
   if (n < 2 || memcmp(s, "//", 2) != 0) {
@@ -98,35 +123,15 @@ static chn_status parse_server(struct kv_url *url, const char *s, size_t n, stru
   n -= 2;
   const char *at = memrchr(s, '@', n);
   if (at) {
-    const size_t login = (size_t)(at - s);
-    const char *colon = memchr(s, ':', login);
-    const size_t user = colon ? (size_t)(colon - s) : 0;
-    const char *password = colon ? colon + 1 : s;
-    url->user = user ? decoded(s, user) : NULL;
-    url->password = decoded(password, (size_t)(at - password));
-    n -= login + 1;
+    parse_login(url, s, (size_t)(at - s));
+    n -= (size_t)(at - s) + 1;
     s = at + 1;
   }
-  chn_status status = CHN_OK;
   const char *slash = memchr(s, '/', n);
-  if (slash) {
-    const size_t db = n - (size_t)(slash - s) - 1;
-    status = db ? parse_number("database", slash + 1, db, 0, 1 << 20, &url->db, err) : CHN_OK;
-    n = (size_t)(slash - s);
-  }
-  const char *close = n > 0 && *s == '[' ? memchr(s, ']', n) : NULL; // [::1]:6379
-  const char *rest = close ? close + 1 : s;
-  const char *colon = memchr(rest, ':', n - (size_t)(rest - s));
-  if (colon && !status) {
-    status =
-        parse_number("port", colon + 1, n - (size_t)(colon - s) - 1, 1, 65535, &url->port, err);
-  }
-  n = colon ? (size_t)(colon - s) : n;
-  url->host = close ? copied(s + 1, (size_t)(close - s) - 1) : copied(s, n);
-  if (!status && *url->host == '\0') {
-    status = chn_fail(err, CHN_E_ARGUMENT, "want %s://host", url->scheme);
-  }
-  return status;
+  const size_t db = slash ? n - (size_t)(slash - s) - 1 : 0;
+  const chn_status status = parse_host(url, s, slash ? (size_t)(slash - s) : n, err);
+  return status || db == 0 ? status
+                           : parse_number("database", slash + 1, db, 0, 1 << 20, &url->db, err);
 }
 
 // What messages may show: as given, but for the password.
@@ -148,27 +153,33 @@ static char *shown(const struct kv_url *url, const char *text)
   return out;
 }
 
-static chn_status parse(struct kv_url *url, const char *text, struct chn_err *err)
+static chn_status parse_scheme(struct kv_url *url, const char *text, struct chn_err *err)
 {
-  const char *colon = strchr(text, ':');
-  const size_t scheme = colon ? (size_t)(colon - text) : 0;
-  for (int i = 0; i < SCHEME_COUNT && colon; i++) {
-    if (strlen(SCHEMES[i]) == scheme && memcmp(SCHEMES[i], text, scheme) == 0) {
-      url->scheme = chn_strdup(SCHEMES[i]);
+  const size_t n = strcspn(text, ":");
+  char *word = copied(text, n);
+  for (int i = 0; i < SCHEME_COUNT && text[n] == ':'; i++) {
+    if (strcmp(SCHEMES[i], word) == 0) {
+      url->scheme = word;
+      return CHN_OK;
     }
   }
-  if (!url->scheme) {
-    char *word = copied(text, colon ? scheme : strlen(text));
-    const char *near = chn_near(word, SCHEMES, SCHEME_COUNT);
-    free(word);
-    return chn_fail(err, CHN_E_ARGUMENT,
-                    "want lmdb:PATH, redis://HOST, rediss://HOST or memory:NAME%s%s%s",
-                    near ? " (did you mean " : "", near ? near : "", near ? ":?)" : "");
+  const char *near = chn_near(word, SCHEMES, SCHEME_COUNT);
+  free(word);
+  return chn_fail(err, CHN_E_ARGUMENT,
+                  "want lmdb:PATH, redis://HOST, rediss://HOST or memory:NAME%s%s%s",
+                  near ? " (did you mean " : "", near ? near : "", near ? ":?)" : "");
+}
+
+static chn_status parse(struct kv_url *url, const char *text, struct chn_err *err)
+{
+  chn_status status = parse_scheme(url, text, err);
+  if (status) {
+    return status;
   }
-  const char *rest = colon + 1;
+  const char *rest = text + strlen(url->scheme) + 1;
   const char *question = strrchr(rest, '?');
   const size_t n = question ? (size_t)(question - rest) : strlen(rest);
-  const chn_status status = question ? parse_options(url, question + 1, err) : CHN_OK;
+  status = question ? parse_options(url, question + 1, err) : CHN_OK;
   if (status) {
     return status;
   }
