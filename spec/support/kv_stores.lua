@@ -1,4 +1,6 @@
 --- The kinds of stores that one contract is held against, each with fresh ones to be had.
+local redis = require('spec.support.redis')
+
 local M = {}
 
 local made = 0
@@ -32,6 +34,16 @@ M.kinds = {
       return ('lmdb:%s/%d'):format(self.root, made)
     end,
     counts_bytes = true,
+  },
+  {
+    name = 'redis',
+    setup = function(self) self.server = redis.start('--databases 64') end,
+    teardown = function(self) self.server:close() end,
+    fresh = function(self)
+      made = made + 1
+      self.server:cli('flushall')
+      return ('redis://127.0.0.1:%d/%d'):format(self.server.port, made % 64)
+    end,
   },
 }
 

@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "kv/kv_int.h"
 
-static const struct kv_ops *const KINDS[] = { &kv_lmdb_ops, &kv_memory_ops };
+static const struct kv_ops *const KINDS[] = { &kv_lmdb_ops, &kv_redis_ops, &kv_memory_ops };
 
 static const struct kv_ops *ops_of(const char *scheme)
 {

@@ -16,6 +16,7 @@ struct kv_url {
   int port;
   int db;
   int timeout_ms; ///< of one exchange with a server
+  char *ca;       ///< rediss: a file of trusted certificates, or NULL for the system's
   int map_mib;    ///< 0: the store's default
 };
 
@@ -68,6 +69,7 @@ struct kv_ops {
 
 extern const struct kv_ops kv_lmdb_ops;
 extern const struct kv_ops kv_memory_ops;
+extern const struct kv_ops kv_redis_ops;
 
 /// The first member of every kind's struct; kv.c fills it in after open.
 struct kv_store {

@@ -76,9 +76,13 @@ static chn_status parse_options(struct kv_url *url, const char *text, struct chn
       status = parse_number("timeout", value + 1, n - name - 1, 1, 3600000, &url->timeout_ms, err);
     } else if (value && name == 3 && memcmp(text, "map", 3) == 0) {
       status = parse_number("map", value + 1, n - name - 1, 1, 1 << 30, &url->map_mib, err);
+    } else if (value && name == 2 && memcmp(text, "ca", 2) == 0) {
+      free(url->ca);
+      url->ca = decoded(value + 1, n - name - 1);
+      status = CHN_OK;
     } else {
-      status = chn_fail(err, CHN_E_ARGUMENT, "option \"%.*s\" is neither timeout=MS nor map=MIB",
-                        (int)n, text);
+      status = chn_fail(err, CHN_E_ARGUMENT,
+                        "option \"%.*s\" is none of timeout=MS, map=MIB, ca=FILE", (int)n, text);
     }
     if (status) {
       return status;
@@ -209,5 +213,6 @@ void kv_url_deinit(struct kv_url *url)
   free(url->user);
   free(url->password);
   free(url->host);
+  free(url->ca);
   *url = (struct kv_url){ 0 };
 }

@@ -305,7 +305,7 @@ describe('kv URLs', function()
     ['redis://'] = 'want redis://host',
     ['redis://h:99999'] = 'port "99999" is not a number from 1 to 65535',
     ['redis://h/x'] = 'database "x" is not a number',
-    ['memory:a?size=1'] = 'option "size=1" is neither timeout=MS nor map=MIB',
+    ['memory:a?size=1'] = 'option "size=1" is none of timeout=MS, map=MIB, ca=FILE',
     ['memory:a?timeout=0'] = 'timeout "0" is not a number from 1',
   }) do
     it(('refuse "%s"'):format(url), function()
