@@ -8,13 +8,14 @@
 
 #include "agg/value_int.h"
 
-/// The digits of |value| without trailing zeros, at most 17, and the power of ten of the first.
-static int shortest_digits(double value, char digits[20], int *exponent)
+/// The digits of |value| without trailing zeros, at most 17, and the power of ten of the first;
+/// with `single` as many as tell floats apart.
+static int shortest_digits(double value, bool single, char digits[20], int *exponent)
 {
   char text[32];
   for (int precision = 0; precision <= 16; precision++) {
     snprintf(text, sizeof text, "%.*e", precision, value);
-    if (strtod(text, NULL) == value) {
+    if (single ? (double)strtof(text, NULL) == value : strtod(text, NULL) == value) {
       break;
     }
   }
@@ -45,7 +46,7 @@ static size_t plain(const char *sign, const char *digits, int n, int exponent, c
   return (size_t)sprintf(out, "%s%.*s.%s", sign, whole, digits, digits + whole);
 }
 
-size_t agg_text_double(double value, char out[32])
+static size_t number_text(double value, bool single, char out[32])
 {
   const char *sign = signbit(value) && !isnan(value) ? "-" : "";
   if (isnan(value) || isinf(value) || value == 0.0) {
@@ -54,11 +55,21 @@ size_t agg_text_double(double value, char out[32])
   }
   char digits[20];
   int exponent = 0;
-  const int n = shortest_digits(fabs(value), digits, &exponent);
+  const int n = shortest_digits(fabs(value), single, digits, &exponent);
   if (exponent >= -3 && exponent < 7) {
     return plain(sign, digits, n, exponent, out);
   }
   return (size_t)sprintf(out, "%s%c.%sE%d", sign, digits[0], n > 1 ? digits + 1 : "0", exponent);
+}
+
+size_t agg_text_double(double value, char out[32])
+{
+  return number_text(value, false, out);
+}
+
+size_t agg_text_float(float value, char out[32])
+{
+  return number_text((double)value, true, out);
 }
 
 const char *agg_text(const struct row_col *c, size_t row, char out[32], size_t *len)

@@ -7,7 +7,9 @@
 #include "batch/join_left.h"
 #include "batch/join_parts.h"
 #include "batch/label_join.h"
+#include "batch/log_flatten.h"
 #include "batch/staging_query.h"
+#include "batch/stats.h"
 #include "batch/upload.h"
 
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
@@ -79,4 +81,47 @@ chn_status batch_upload(const struct model_conf *conf, const struct batch_option
                     model_kind_name(conf->kind));
   }
   return upload_table(&job, conf->as.group_by, err);
+}
+
+static chn_status join_only(const struct model_conf *conf, const char *what, struct chn_err *err)
+{
+  if (conf->kind == MODEL_JOIN && conf->meta_data != NULL && conf->name != NULL) {
+    return CHN_OK;
+  }
+  return chn_fail(err, CHN_E_ARGUMENT, "%s are of a named join, this is a %s", what,
+                  model_kind_name(conf->kind));
+}
+
+static chn_status stats(const struct model_conf *conf, const struct batch_options *o,
+                        enum stats_of what, struct batch_report *report, struct chn_err *err)
+{
+  struct batch_job job;
+  job_init(&job, o, report);
+  if (join_only(conf, "statistics", err) != CHN_OK) {
+    return err->code;
+  }
+  return stats_summary(&job, conf->as.join, what, err);
+}
+
+chn_status batch_stats_summary(const struct model_conf *conf, const struct batch_options *o,
+                               struct batch_report *report, struct chn_err *err)
+{
+  return stats(conf, o, STATS_OF_OUTPUT, report, err);
+}
+
+chn_status batch_log_summary(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct chn_err *err)
+{
+  return stats(conf, o, STATS_OF_LOG, report, err);
+}
+
+chn_status batch_log_flatten(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct chn_err *err)
+{
+  struct batch_job job;
+  job_init(&job, o, report);
+  if (join_only(conf, "logs", err) != CHN_OK) {
+    return err->code;
+  }
+  return log_flatten(&job, conf->as.join, err);
 }

@@ -35,8 +35,12 @@ struct batch_options {
   uint64_t spill_rows;      ///< for tests: scans of more rows are spilled; 0: by memory only
   const char *const *selected_parts; ///< of a join: compute the tables of these parts only
   int32_t n_selected_parts;
-  bool use_cached_left; ///< with selected_parts: read the left side from the bootstrap table
-  bool dry_run;         ///< plan only: fills report->steps and writes nothing
+  bool use_cached_left;     ///< with selected_parts: read the left side from the bootstrap table
+  bool dry_run;             ///< plan only: fills report->steps and writes nothing
+  double sample;            ///< of statistics: the share of rows they are made of; 0: 0.1
+  bool force_backfill;      ///< statistics: drop the tables first
+  const char *log_table;    ///< of batch_log_flatten
+  const char *schema_table; ///< of batch_log_flatten
   const struct batch_progress *progress; ///< may be NULL
 };
 
@@ -93,6 +97,22 @@ chn_status batch_label_join(const struct model_conf *conf, const struct batch_op
 /// one.
 chn_status batch_upload(const struct model_conf *conf, const struct batch_options *o,
                         struct batch_report *report, struct chn_err *err);
+
+/// Statistics of a join's output per hour (per day where rows have no `ts`): the tables
+/// `<join>_daily_stats` and `<join>_daily_stats_upload` (docs/reference/statistics.md).
+chn_status batch_stats_summary(const struct model_conf *conf, const struct batch_options *o,
+                               struct batch_report *report, struct chn_err *err);
+
+/// The same of what was served: of `<join>_logged`, into `<join>_logged_daily_stats` and its
+/// upload.
+chn_status batch_log_summary(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct chn_err *err);
+
+/// Decodes the raw log of fetches, `o->log_table`, with the schemas in `o->schema_table` into
+/// `<join>_logged` (docs/reference/statistics.md). A join without samplePercent is not logged: that
+/// is a note and nothing more.
+chn_status batch_log_flatten(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct chn_err *err);
 
 /// What an analysis does beside showing schemas.
 struct batch_analyze_options {

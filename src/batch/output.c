@@ -13,8 +13,9 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
   const struct model_meta_data *m = o->meta_data;
   const int32_t n_own = m != NULL ? m->n_table_properties : 0;
   struct arena *a = job->arena;
-  const char **names = arena_alloc(a, ((size_t)n_own + 4) * sizeof *names);
-  const char **values = arena_alloc(a, ((size_t)n_own + 4) * sizeof *values);
+  const size_t most = (size_t)n_own + (size_t)o->n_properties + 4;
+  const char **names = arena_alloc(a, most * sizeof *names);
+  const char **values = arena_alloc(a, most * sizeof *values);
   for (int32_t i = 0; i < n_own; i++) {
     names[i] = m->table_properties[i].key;
     values[i] = m->table_properties[i].value;
@@ -29,6 +30,10 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
     values[n++] = o->semantic_hash;
     names[n] = "semantic_hash_options";
     values[n++] = "{\"exclude_topic\":\"true\"}";
+  }
+  for (int32_t i = 0; i < o->n_properties; i++) {
+    names[n] = o->properties[i].key;
+    values[n++] = o->properties[i].value;
   }
   const struct wh_write_options options = {
     .partition_columns = o->unpartitioned       ? NULL
@@ -48,6 +53,11 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
 static chn_status input_days(struct batch_job *job, const struct output_inputs *in,
                              struct days_request *r, struct chn_err *err)
 {
+  if (in->days != NULL) {
+    r->inputs = in->days;
+    r->n_inputs = in->n;
+    return CHN_OK;
+  }
   struct day_set *sets = arena_calloc(job->arena, (size_t)in->n + 1, sizeof *sets);
   for (int32_t i = 0; i < in->n; i++) {
     bool partitioned = false;
@@ -125,7 +135,7 @@ chn_status output_steps(struct batch_job *job, const struct output *o, struct da
   }
   const struct day_set have = day_set_of(job->arena, ds, n_ds);
   struct days_request r = { .range = range,
-                            .output = &have,
+                            .output = o->filled != NULL ? o->filled : &have,
                             .run_first_hole = job->o->run_first_hole };
   if (!inputs->unchecked) {
     status = input_days(job, inputs, &r, err);

@@ -11,6 +11,9 @@ struct output {
   const char *semantic_hash; ///< of a join; NULL: none is written
   bool unpartitioned;        ///< replaced as a whole
   bool auto_expand;
+  const struct model_pair *properties; ///< further table properties
+  int32_t n_properties;
+  const struct day_set *filled; ///< days that lack nothing; NULL: those that the table has
 };
 
 /// Begins an atomic write with the properties that every table of Chronon carries.
@@ -22,7 +25,8 @@ struct output_inputs {
   const char **tables; ///< as authored
   const char **columns;
   int32_t n;
-  bool unchecked; ///< do not look at the inputs
+  bool unchecked;             ///< do not look at the inputs
+  const struct day_set *days; ///< of each table; NULL: its partitions
 };
 
 /// The steps that a job must run; fills the report's steps.

@@ -2,7 +2,10 @@
 
 #include <stdlib.h>
 
-enum { ROWS_MAX = 1 << 19 };
+enum {
+  ROWS_MAX = 1 << 19,
+  ROWS_CHECKED = 1 << 12, ///< after each so many the memory is looked at: rows may be wide
+};
 
 static void make_columns(struct sink *s)
 {
@@ -59,11 +62,22 @@ chn_status sink_flush(struct sink *s, struct chn_err *err)
   return status;
 }
 
+static uint64_t memory(const struct sink *s)
+{
+  uint64_t bytes = 0;
+  for (int32_t i = 0; i < s->n; i++) {
+    bytes += row_builder_memory(s->columns[i]);
+  }
+  return bytes;
+}
+
 chn_status sink_row(struct sink *s, bool keep, struct chn_err *err)
 {
   const size_t row = row_builder_count(s->columns[0]) - 1;
   if (keep) {
     s->kept[s->n_kept++] = (int32_t)row;
   }
-  return row + 1 == ROWS_MAX ? sink_flush(s, err) : CHN_OK;
+  const bool full = row + 1 == ROWS_MAX ||
+                    ((row + 1) % ROWS_CHECKED == 0 && memory(s) > s->job->frame_budget / 4);
+  return full ? sink_flush(s, err) : CHN_OK;
 }

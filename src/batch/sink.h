@@ -1,4 +1,5 @@
-/// sink.h: rows made one by one into an atomic write, some hundred thousand at a time.
+/// sink.h: rows made one by one into an atomic write, some hundred thousand at a time, fewer if
+/// they are wide.
 #pragma once
 #include "batch/job.h"
 

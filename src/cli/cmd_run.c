@@ -24,9 +24,13 @@ static chn_status read_options(struct cli_context *ctx, struct batch_options *o,
   o->run_first_hole = cli_is_set(args, "run-first-hole");
   o->unset_semantic_hash = cli_is_set(args, "unset-semantic-hash");
   o->dry_run = cli_is_set(args, "dry-run");
+  o->force_backfill = cli_is_set(args, "force-backfill");
+  o->log_table = cli_get(args, "log-table");
+  o->schema_table = cli_get(args, "schema-table");
   if (check_ds(end, o->end_ds, err) != CHN_OK || check_ds("start-ds", o->start_ds, err) != CHN_OK ||
       cli_get_int(args, "step-days", 1, 100000, &o->step_days, err) != CHN_OK ||
       cli_get_int(args, "threads", 1, 1024, &o->threads, err) != CHN_OK ||
+      cli_get_share(args, "sample", &o->sample, err) != CHN_OK ||
       cli_get_bytes(args, "memory-limit", &o->memory_limit, err) != CHN_OK) {
     return err->code;
   }
@@ -134,11 +138,17 @@ static const struct cli_option options[] = {
     "backfill only the tables of these parts of a join, [prefix_]group_by or ext_..." },
   { "use-cached-left", 0, CLI_FLAG, NULL, NULL, NULL,
     "with --selected-join-parts: the left side is what backfill-left wrote" },
+  { "sample", 0, CLI_VALUE, "SHARE", "0.1", NULL,
+    "stats-summary, log-summary, analyze: the share of rows that is counted, up to 1" },
+  { "force-backfill", 0, CLI_FLAG, NULL, NULL, NULL,
+    "stats-summary, log-summary: remove the statistics and compute every day anew" },
+  { "log-table", 0, CLI_VALUE, "NS.TABLE", NULL, NULL, "log-flattener: the raw log of fetches" },
+  { "schema-table", 0, CLI_VALUE, "NS.TABLE", NULL, NULL,
+    "log-flattener: the schemas that its rows were logged with" },
   { "dry-run", 0, CLI_FLAG, NULL, NULL, NULL, "say what would be computed, and write nothing" },
   { "enable-hitter", 0, CLI_FLAG, NULL, NULL, NULL,
     "analyze: count the most frequent values of the keys, and the years of ts" },
   { "count", 0, CLI_VALUE, "N", "128", NULL, "analyze: how many frequent values of a key" },
-  { "sample", 0, CLI_VALUE, "SHARE", "0.1", NULL, "share of the rows that is counted" },
   { "skip-timestamp-check", 0, CLI_FLAG, NULL, NULL, NULL,
     "analyze: do not look at the instants of the first rows" },
   { "skip-table-permission-check", 0, CLI_FLAG, NULL, NULL, NULL,

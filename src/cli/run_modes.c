@@ -63,6 +63,24 @@ static chn_status run_upload(struct cli_context *ctx, const struct model_conf *c
   return run_job(ctx, conf, options, batch_upload, err);
 }
 
+static chn_status run_stats_summary(struct cli_context *ctx, const struct model_conf *conf,
+                                    struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_stats_summary, err);
+}
+
+static chn_status run_log_summary(struct cli_context *ctx, const struct model_conf *conf,
+                                  struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_log_summary, err);
+}
+
+static chn_status run_log_flattener(struct cli_context *ctx, const struct model_conf *conf,
+                                    struct batch_options *options, struct chn_err *err)
+{
+  return run_job(ctx, conf, options, batch_log_flatten, err);
+}
+
 static const struct run_mode modes[] = {
   { "backfill", run_backfill, "compute the days that the output table lacks" },
   { "analyze", run_mode_analyze, "schemas and checks, no data" },
@@ -79,9 +97,9 @@ static const struct run_mode modes[] = {
     "a join's output from the bootstrap table and those of its parts" },
   { "consistency-metrics-compute", NULL, NULL },
   { "compare", NULL, NULL },
-  { "stats-summary", NULL, NULL },
-  { "log-summary", NULL, NULL },
-  { "log-flattener", NULL, NULL },
+  { "stats-summary", run_stats_summary, "statistics of a join's output by hour" },
+  { "log-summary", run_log_summary, "statistics of what was served, by hour" },
+  { "log-flattener", run_log_flattener, "the log of fetches as a table of features" },
   { "label-join", run_label_join, "labels of a join's rows, known on the end date" },
   { "model-transform-batch", NULL, NULL },
   { "info", NULL, NULL },

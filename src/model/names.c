@@ -32,6 +32,16 @@ const char *model_table(struct arena *a, const struct model_meta_data *m, const 
              : arena_printf(a, "%s%s", name, suffix);
 }
 
+const char *model_file_path(struct arena *a, const struct model_meta_data *m)
+{
+  char *path = arena_strdup(a, m->name);
+  char *dot = strchr(path, '.');
+  if (dot != NULL) {
+    *dot = '/';
+  }
+  return path;
+}
+
 const char *model_join_output_table(struct arena *a, const struct model_join *j)
 {
   const bool transformed = j->model_transforms != NULL && j->model_transforms->n_transforms > 0;

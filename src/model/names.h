@@ -12,6 +12,10 @@ const char *model_sanitize(struct arena *a, const char *name);
 /// namespace is not sanitised; without one the table has no prefix.
 const char *model_table(struct arena *a, const struct model_meta_data *m, const char *suffix);
 
+/// `team/file.var`: the name with its first `.` as `/`, which is what logs, statistics and fetches
+/// call a definition.
+const char *model_file_path(struct arena *a, const struct model_meta_data *m);
+
 /// The table a join's backfill ends in: model_table, and `_pre_mt` if it has model transforms.
 const char *model_join_output_table(struct arena *a, const struct model_join *j);
 
