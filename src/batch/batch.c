@@ -1,5 +1,7 @@
 #include "batch/batch.h"
 
+#include "batch/compare.h"
+#include "batch/consistency.h"
 #include "batch/group_by.h"
 #include "batch/job.h"
 #include "batch/join.h"
@@ -124,4 +126,35 @@ chn_status batch_log_flatten(const struct model_conf *conf, const struct batch_o
     return err->code;
   }
   return log_flatten(&job, conf->as.join, err);
+}
+
+chn_status batch_compare(const struct model_conf *conf, const struct model_conf *query,
+                         const struct batch_options *o, struct batch_report *report,
+                         struct batch_comparison *out, struct chn_err *err)
+{
+  struct batch_job job;
+  job_init(&job, o, report);
+  if (conf->kind != MODEL_JOIN || conf->meta_data == NULL || conf->name == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "what is compared is a named join, this is a %s",
+                    model_kind_name(conf->kind));
+  }
+  if (query->kind != MODEL_STAGING_QUERY || query->meta_data == NULL || query->name == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "a join is compared with a named staging query, this is a %s",
+                    model_kind_name(query->kind));
+  }
+  return compare_with_query(&job, conf->as.join, query->as.staging_query, out, err);
+}
+
+chn_status batch_consistency(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct batch_comparison *out,
+                             struct chn_err *err)
+{
+  struct batch_job job;
+  job_init(&job, o, report);
+  if (conf->kind != MODEL_JOIN || conf->meta_data == NULL || conf->name == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "consistency is of a named join, this is a %s",
+                    model_kind_name(conf->kind));
+  }
+  return consistency(&job, conf->as.join, out, err);
 }

@@ -193,3 +193,47 @@ chn_status batch_metadata_export(const struct batch_options *o,
                                  const struct batch_export_options *where,
                                  struct batch_exported *out, struct chn_err *err);
 void batch_exported_deinit(struct batch_exported *e);
+
+/// How one feature differs between two versions of the same rows.
+struct batch_feature_diff {
+  const char *name;
+  uint64_t rows;
+  uint64_t both_null;
+  uint64_t left_null;  ///< NULL, or no row, on the left alone
+  uint64_t right_null; ///< on the right alone
+  uint64_t mismatched; ///< a value on both sides, and not the same one
+  bool has_smape;      ///< numbers
+  double smape;        ///< mean of 2 |l - r| / (|l| + |r|)
+};
+
+/// Two versions of the same rows: what `compare` and `consistency-metrics-compute` print. Its
+/// memory is the report's.
+struct batch_comparison {
+  const char *left; ///< "ns.join", in words
+  const char *right;
+  const char *rows_table; ///< where the rows of both stand side by side; NULL: nowhere
+  const char *metrics_table;
+  const char *start_ds; ///< the days that the features below speak of
+  const char *end_ds;
+  bool counted; ///< rows were compared by this run, and the numbers that follow are of them
+  uint64_t rows;
+  uint64_t left_only; ///< rows without a partner
+  uint64_t right_only;
+  uint64_t repeated;                   ///< keys of which several pairs of rows were made
+  struct batch_feature_diff *features; ///< in the order of the table's columns
+  int32_t n_features;
+};
+
+/// Compares a join's table with what a StagingQuery gives for the same days, into
+/// `compare_join_query_<join>_<query>` and `compare_stats_join_query_<join>_<query>` (spec/05 §12).
+/// Without a start date the end date alone. CHN_E_ARGUMENT where their columns do not fit.
+chn_status batch_compare(const struct model_conf *conf, const struct model_conf *query,
+                         const struct batch_options *o, struct batch_report *report,
+                         struct batch_comparison *out, struct chn_err *err);
+
+/// Backfills a join for the logged rows of what was served, `<join>_comparison`, and compares both
+/// day by day into `<join>_consistency` and `<join>_consistency_upload`. *out sums up all days of
+/// the range that the table has, old ones too.
+chn_status batch_consistency(const struct model_conf *conf, const struct batch_options *o,
+                             struct batch_report *report, struct batch_comparison *out,
+                             struct chn_err *err);

@@ -40,7 +40,7 @@ void series_add(struct series *s, int64_t ts)
 
 size_t series_count(const struct series *s)
 {
-  return row_builder_count(s->ts);
+  return s->ts != NULL ? row_builder_count(s->ts) : 0;
 }
 
 // ---- the flat table ---------------------------------------------------------------------------

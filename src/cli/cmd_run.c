@@ -20,14 +20,15 @@ static chn_status read_options(struct cli_context *ctx, struct batch_options *o,
   const char *end = cli_get(args, "end-ds") ? "end-ds" : "ds";
   *o = (struct batch_options){ .step_days = 30 };
   o->end_ds = cli_get(args, end);
-  o->start_ds = cli_get(args, "start-ds");
+  const char *start = cli_get(args, "start-ds") ? "start-ds" : "start-date";
+  o->start_ds = cli_get(args, start);
   o->run_first_hole = cli_is_set(args, "run-first-hole");
   o->unset_semantic_hash = cli_is_set(args, "unset-semantic-hash");
   o->dry_run = cli_is_set(args, "dry-run");
   o->force_backfill = cli_is_set(args, "force-backfill");
   o->log_table = cli_get(args, "log-table");
   o->schema_table = cli_get(args, "schema-table");
-  if (check_ds(end, o->end_ds, err) != CHN_OK || check_ds("start-ds", o->start_ds, err) != CHN_OK ||
+  if (check_ds(end, o->end_ds, err) != CHN_OK || check_ds(start, o->start_ds, err) != CHN_OK ||
       cli_get_int(args, "step-days", 1, 100000, &o->step_days, err) != CHN_OK ||
       cli_get_int(args, "threads", 1, 1024, &o->threads, err) != CHN_OK ||
       cli_get_share(args, "sample", &o->sample, err) != CHN_OK ||
@@ -35,7 +36,7 @@ static chn_status read_options(struct cli_context *ctx, struct batch_options *o,
     return err->code;
   }
   if (o->start_ds && o->end_ds && strcmp(o->start_ds, o->end_ds) > 0) {
-    return chn_fail(err, CHN_E_ARGUMENT, "--start-ds %s is after --%s %s", o->start_ds, end,
+    return chn_fail(err, CHN_E_ARGUMENT, "--%s %s is after --%s %s", start, o->start_ds, end,
                     o->end_ds);
   }
   return CHN_OK;
@@ -107,7 +108,7 @@ static int run_run(struct cli_context *ctx)
   tell_ignored(ctx);
   const char *name = run_mode_needs_conf(mode) ? cli_get(&ctx->args, "conf") : NULL;
   if (cli_repo_find(ctx, true, &err) != CHN_OK ||
-      (name != NULL && cli_conf_read(ctx, name, &conf, &err) != CHN_OK)) {
+      (name != NULL && cli_conf_read(ctx, "conf", name, &conf, &err) != CHN_OK)) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
   }
   if (cli_warehouse_open(ctx, &options.wh, &err) != CHN_OK) {
@@ -130,6 +131,9 @@ static const struct cli_option options[] = {
     "days before the last" },
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
   { "step-days", 0, CLI_VALUE, "N", "30", NULL, "days computed and written at once" },
+  { "start-date", 0, CLI_VALUE, "DS", NULL, NULL, "the same as --start-ds" },
+  { "query-conf", 0, CLI_VALUE, "CONF", NULL, NULL,
+    "compare: the compiled staging query that the join is held against" },
   { "run-first-hole", 0, CLI_FLAG, NULL, NULL, NULL,
     "fill missing days before the first existing partition too" },
   { "unset-semantic-hash", 0, CLI_FLAG, NULL, NULL, NULL,

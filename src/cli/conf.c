@@ -38,31 +38,30 @@ static const char *nearest_file(struct arena *a, const char *path)
   return chn_near(slash ? slash + 1 : path, names, n);
 }
 
-static chn_status not_there(struct cli_context *ctx, const char *name, const char *path,
-                            struct chn_err *err)
+static chn_status not_there(struct cli_context *ctx, const char *option, const char *name,
+                            const char *path, struct chn_err *err)
 {
   if (is_definition(name)) {
     return chn_fail(
         err, CHN_E_ARGUMENT,
-        "--conf %s is a definition, and compiled ones run: `chronon compile --conf %s`, then "
-        "--conf production/<kind>/<team>/<file>.<variable>",
-        name, name);
+        "--%s %s is a definition, and compiled ones run: `chronon compile --conf %s`, then "
+        "--%s production/<kind>/<team>/<file>.<variable>",
+        option, name, name, option);
   }
   const char *near = nearest_file(&ctx->arena, path);
   if (near) {
     const char *slash = strrchr(name, '/');
-    return chn_fail(err, CHN_E_NOT_FOUND, "--conf %s: not in %s (did you mean %.*s%s?)", name,
+    return chn_fail(err, CHN_E_NOT_FOUND, "--%s %s: not in %s (did you mean %.*s%s?)", option, name,
                     ctx->repo.root, slash ? (int)(slash - name + 1) : 0, name, near);
   }
-  return chn_fail(
-      err, CHN_E_NOT_FOUND,
-      "--conf %s: not in %s; `chronon compile --all` writes production/, and then it is "
-      "production/<kind>/<team>/<file>.<variable>",
-      name, ctx->repo.root);
+  return chn_fail(err, CHN_E_NOT_FOUND,
+                  "--%s %s: not in %s; `chronon compile --all` writes production/, and then it is "
+                  "production/<kind>/<team>/<file>.<variable>",
+                  option, name, ctx->repo.root);
 }
 
-chn_status cli_conf_read(struct cli_context *ctx, const char *name, struct model_conf *out,
-                         struct chn_err *err)
+chn_status cli_conf_read(struct cli_context *ctx, const char *option, const char *name,
+                         struct model_conf *out, struct chn_err *err)
 {
   const char *in_repo = arena_printf(&ctx->arena, "%s/%s", ctx->repo.root, name);
   const char *path = name[0] == '/' ? name : in_repo;
@@ -70,7 +69,7 @@ chn_status cli_conf_read(struct cli_context *ctx, const char *name, struct model
     path = name;
   }
   if (access(path, F_OK) != 0 || is_definition(name)) {
-    return not_there(ctx, name, path, err);
+    return not_there(ctx, option, name, path, err);
   }
   return model_read_file(&ctx->arena, path, out, err);
 }

@@ -1,4 +1,4 @@
-/// conf.h: the compiled definition that --conf names.
+/// conf.h: the compiled definition that --conf, or another option, names.
 #pragma once
 #include "cli/context.h"
 #include "model/model.h"
@@ -6,5 +6,6 @@
 /// Reads production/<kind>/<team>/<name> below the repo (or a path below the working folder, or an
 /// absolute one). What is not there fails with the nearest name beside it, a definition that is not
 /// compiled with the command that compiles it.
-chn_status cli_conf_read(struct cli_context *ctx, const char *name, struct model_conf *out,
-                         struct chn_err *err);
+/// `option` is the option's name, for messages.
+chn_status cli_conf_read(struct cli_context *ctx, const char *option, const char *name,
+                         struct model_conf *out, struct chn_err *err);

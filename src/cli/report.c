@@ -5,7 +5,7 @@
 
 #include "obs/meter.h"
 
-static void json_text(struct codec_json_writer *w, const char *key, const char *text)
+void cli_json_text(struct codec_json_writer *w, const char *key, const char *text)
 {
   codec_json_key(w, key);
   if (text) {
@@ -15,7 +15,7 @@ static void json_text(struct codec_json_writer *w, const char *key, const char *
   }
 }
 
-static void json_int(struct codec_json_writer *w, const char *key, uint64_t value)
+void cli_json_int(struct codec_json_writer *w, const char *key, uint64_t value)
 {
   codec_json_key(w, key);
   codec_json_int(w, (int64_t)value);
@@ -33,11 +33,11 @@ static void json_steps(struct codec_json_writer *w, const struct batch_report *r
   codec_json_begin(w, '[');
   for (int32_t i = 0; i < r->n_steps; i++) {
     codec_json_begin(w, '{');
-    json_text(w, "start_ds", r->steps[i].start_ds);
-    json_text(w, "end_ds", r->steps[i].end_ds);
+    cli_json_text(w, "start_ds", r->steps[i].start_ds);
+    cli_json_text(w, "end_ds", r->steps[i].end_ds);
     codec_json_key(w, "done");
     codec_json_bool(w, r->steps[i].done);
-    json_int(w, "rows", r->steps[i].rows);
+    cli_json_int(w, "rows", r->steps[i].rows);
     codec_json_end(w, '}');
   }
   codec_json_end(w, ']');
@@ -49,9 +49,9 @@ static void json_stages(struct codec_json_writer *w, const struct batch_report *
   codec_json_begin(w, '[');
   for (int32_t i = 0; i < r->n_timings; i++) {
     codec_json_begin(w, '{');
-    json_text(w, "stage", r->timings[i].stage);
+    cli_json_text(w, "stage", r->timings[i].stage);
     json_seconds(w, r->timings[i].seconds);
-    json_int(w, "rows", r->timings[i].rows);
+    cli_json_int(w, "rows", r->timings[i].rows);
     codec_json_end(w, '}');
   }
   codec_json_end(w, ']');
@@ -68,17 +68,17 @@ static void print_json(const struct batch_report *r, const struct model_conf *co
   struct codec_json_writer w;
   codec_json_writer_init(&w, out, CODEC_JSON_INDENT);
   codec_json_begin(&w, '{');
-  json_text(&w, "table", r->table);
+  cli_json_text(&w, "table", r->table);
   if (conf) {
-    json_text(&w, "conf", conf->name);
-    json_int(&w, "rows", r->rows);
-    json_int(&w, "partitions", (uint64_t)r->partitions);
+    cli_json_text(&w, "conf", conf->name);
+    cli_json_int(&w, "rows", r->rows);
+    cli_json_int(&w, "partitions", (uint64_t)r->partitions);
     json_seconds(&w, seconds);
-    json_int(&w, "peak_memory_bytes", r->peak_rss);
+    cli_json_int(&w, "peak_memory_bytes", r->peak_rss);
     json_stages(&w, r);
   }
   json_steps(&w, r);
-  json_text(&w, "idle", r->n_steps ? NULL : idle(r));
+  cli_json_text(&w, "idle", r->n_steps ? NULL : idle(r));
   codec_json_end(&w, '}');
   chn_buf_addc(out, '\n');
 }

@@ -18,3 +18,11 @@ void cli_report_analysis(const struct cli_context *ctx, const struct batch_analy
 
 /// After a metadata-export: how many definitions were written, and which files are none.
 void cli_report_export(const struct cli_context *ctx, const struct batch_exported *exported);
+
+/// Of two versions of the same rows: a line a feature. `report` says what was computed.
+void cli_report_comparison(const struct cli_context *ctx, const struct batch_report *report,
+                           const struct batch_comparison *c, double seconds);
+
+/// Members of a JSON object: a text (NULL is null), a count.
+void cli_json_text(struct codec_json_writer *w, const char *key, const char *text);
+void cli_json_int(struct codec_json_writer *w, const char *key, uint64_t value);

@@ -95,8 +95,9 @@ static const struct run_mode modes[] = {
     "a join's left side alone, as its bootstrap table; then --selected-join-parts of backfill" },
   { "backfill-final", run_final,
     "a join's output from the bootstrap table and those of its parts" },
-  { "consistency-metrics-compute", NULL, NULL },
-  { "compare", NULL, NULL },
+  { "consistency-metrics-compute", run_mode_consistency,
+    "a join's logged values against a backfill of the same requests" },
+  { "compare", run_mode_compare, "a join's table against a staging query (--query-conf)" },
   { "stats-summary", run_stats_summary, "statistics of a join's output by hour" },
   { "log-summary", run_log_summary, "statistics of what was served, by hour" },
   { "log-flattener", run_log_flattener, "the log of fetches as a table of features" },
@@ -164,7 +165,8 @@ chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, 
         err, CHN_E_ARGUMENT,
         "--conf is needed: production/joins/<team>/<name>, as `chronon compile` writes it");
   }
-  return run_mode_analyze_check(ctx, err);
+  return mode->run == run_mode_compare ? run_mode_compare_check(ctx, err)
+                                       : run_mode_analyze_check(ctx, err);
 }
 
 void run_modes_help(struct chn_buf *out)

@@ -26,6 +26,13 @@ chn_status run_mode_export_check(struct cli_context *ctx, struct chn_err *err);
 chn_status run_mode_metadata_export(struct cli_context *ctx, const struct model_conf *conf,
                                     struct batch_options *options, struct chn_err *err);
 
+// run_compare.c: modes that compare two versions of the same rows.
+chn_status run_mode_compare(struct cli_context *ctx, const struct model_conf *conf,
+                            struct batch_options *options, struct chn_err *err);
+chn_status run_mode_compare_check(struct cli_context *ctx, struct chn_err *err);
+chn_status run_mode_consistency(struct cli_context *ctx, const struct model_conf *conf,
+                                struct batch_options *options, struct chn_err *err);
+
 /// Fails with CHN_E_ARGUMENT on a mode that is unknown or cannot be run, and says which can.
 chn_status run_mode_find(const char *name, const struct run_mode **out, struct chn_err *err);
 
