@@ -140,10 +140,42 @@ static chn_status tell_other_days(struct work *w, struct days days, struct chn_e
 
 // ---- the job ----------------------------------------------------------------------------------
 
+/// What an earlier run left says nothing of these days.
+static chn_status drop_old(struct work *w, const char *table, struct chn_err *err)
+{
+  return wh_table_exists(w->job->wh, table) ? wh_table_drop(w->job->wh, table, err) : CHN_OK;
+}
+
+/// A table that is replaced keeps its columns: one with others, of another query, goes first.
+static chn_status drop_other(struct work *w, const char *table, const struct row_schema *columns,
+                             struct chn_err *err)
+{
+  struct wh_table old;
+  if (!wh_table_exists(w->job->wh, table)) {
+    return CHN_OK;
+  }
+  const chn_status status = wh_table_find(w->job->wh, table, w->job->arena, &old, err);
+  int32_t same = 0;
+  for (int32_t i = 0; i < columns->n_fields && status == CHN_OK; i++) {
+    const int32_t at = row_schema_find(&old.schema, columns->fields[i].name);
+    same += at >= 0 && row_type_equal(old.schema.fields[at].type, columns->fields[i].type);
+  }
+  const bool equal = same == columns->n_fields && same == old.schema.n_fields;
+  return status == CHN_OK && !equal ? drop_old(w, table, err) : status;
+}
+
 static chn_status write_rows(struct work *w, struct wh_written *written, struct chn_err *err)
 {
   struct wh_writer *writer = NULL;
-  chn_status status = output_begin(w->job, &w->rows, &writer, err);
+  struct row_schema columns;
+  chn_status status =
+      wh_describe(w->job->wh, compare_rows_sql(&w->pair), w->job->arena, &columns, err);
+  if (status == CHN_OK) {
+    status = drop_other(w, w->rows.table, &columns, err);
+  }
+  if (status == CHN_OK) {
+    status = output_begin(w->job, &w->rows, &writer, err);
+  }
   if (status != CHN_OK) {
     return status;
   }
@@ -155,10 +187,15 @@ static chn_status write_rows(struct work *w, struct wh_written *written, struct 
   return wh_write_commit(writer, written, err);
 }
 
-/// What an earlier run left says nothing of these days.
-static chn_status drop_old(struct work *w, const char *table, struct chn_err *err)
+/// The columns of the table of metrics.
+static struct row_schema metric_columns(struct work *w, const struct series *metrics)
 {
-  return wh_table_exists(w->job->wh, table) ? wh_table_drop(w->job->wh, table, err) : CHN_OK;
+  const int32_t n = metrics->values.n_fields;
+  struct row_field *fields = arena_alloc(w->job->arena, ((size_t)n + 2) * sizeof *fields);
+  fields[0] = (struct row_field){ "JoinPath", row_scalar(ROW_STRING) };
+  memcpy(fields + 1, metrics->values.fields, (size_t)n * sizeof *fields);
+  fields[n + 1] = (struct row_field){ "ts", row_scalar(ROW_LONG) };
+  return (struct row_schema){ fields, n + 2 };
 }
 
 static chn_status measure(struct work *w, struct chn_err *err)
@@ -169,7 +206,11 @@ static chn_status measure(struct work *w, struct chn_err *err)
   if (status == CHN_OK && series_count(&metrics) == 0) {
     status = drop_old(w, w->metrics.table, err);
   } else if (status == CHN_OK) {
-    status = series_write(&metrics, &w->metrics, NULL, 0, &written, err);
+    const struct row_schema columns = metric_columns(w, &metrics);
+    status = drop_other(w, w->metrics.table, &columns, err);
+    if (status == CHN_OK) {
+      status = series_write(&metrics, &w->metrics, NULL, 0, &written, err);
+    }
     if (status == CHN_OK) {
       status = compare_summary(w->job, w->metrics.table, NULL, w->out, err);
     }
