@@ -53,7 +53,7 @@ function M.run(args, o)
   local dir = M.folder()
   local words = {}
   if o.cwd then words[#words + 1] = 'cd ' .. quote(o.cwd) .. ' &&' end
-  words[#words + 1] = 'env -u CHRONON_REPO -u CHRONON_WAREHOUSE'
+  words[#words + 1] = 'env -u CHRONON_REPO -u CHRONON_WAREHOUSE -u CHRONON_STORE'
   for k, v in pairs(o.env or {}) do words[#words + 1] = k .. '=' .. quote(v) end
   words[#words + 1] = quote(M.bin)
   for _, a in ipairs(args) do words[#words + 1] = quote(a) end

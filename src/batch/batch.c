@@ -82,7 +82,7 @@ chn_status batch_upload(const struct model_conf *conf, const struct batch_option
     return chn_fail(err, CHN_E_ARGUMENT, "uploads are of a named GroupBy, this is a %s",
                     model_kind_name(conf->kind));
   }
-  return upload_table(&job, conf->as.group_by, err);
+  return upload_run(&job, conf->as.group_by, err);
 }
 
 static chn_status join_only(const struct model_conf *conf, const char *what, struct chn_err *err)

@@ -10,6 +10,8 @@
 #include "model/model.h"
 #include "warehouse/warehouse.h"
 
+struct kv_store;
+
 /// How a job tells what it does. Any callback may be NULL; all come from the calling thread.
 struct batch_progress {
   void *user;
@@ -41,6 +43,9 @@ struct batch_options {
   bool force_backfill;      ///< statistics: drop the tables first
   const char *log_table;    ///< of batch_log_flatten
   const char *schema_table; ///< of batch_log_flatten
+  struct kv_store *store;   ///< of uploads: NULL: none is filled
+  bool upload_table;        ///< of uploads: write the table `<output>_upload`
+  bool allow_older;         ///< of uploads: put an earlier day in place of a later one
   const struct batch_progress *progress; ///< may be NULL
 };
 
@@ -92,9 +97,9 @@ chn_status batch_join_final(const struct model_conf *conf, const struct batch_op
 chn_status batch_label_join(const struct model_conf *conf, const struct batch_options *o,
                             struct batch_report *report, struct chn_err *err);
 
-/// Writes the upload table of a GroupBy, `<output>_upload`, for the end date: keys and values as
-/// the online store has them, and the serving info (docs/reference/upload.md). Replaces the last
-/// one.
+/// Uploads a GroupBy as of the end date: keys and values as the online store has them, and the
+/// serving info (docs/reference/upload.md), into the store and the table `<output>_upload`, as the
+/// options say. Each replaces its last one in one instant.
 chn_status batch_upload(const struct model_conf *conf, const struct batch_options *o,
                         struct batch_report *report, struct chn_err *err);
 
@@ -113,6 +118,35 @@ chn_status batch_log_summary(const struct model_conf *conf, const struct batch_o
 /// is a note and nothing more.
 chn_status batch_log_flatten(const struct model_conf *conf, const struct batch_options *o,
                              struct batch_report *report, struct chn_err *err);
+
+/// What `run --mode metadata-upload` did.
+struct batch_metadata_skipped {
+  const char *path;
+  const char *why;
+};
+
+struct batch_metadata_report {
+  struct arena arena;
+  int32_t n_confs; ///< definitions put
+  int32_t n_lists; ///< lists of teams put
+  struct batch_metadata_skipped *skipped;
+  int32_t n_skipped;
+  int32_t cap_skipped;
+};
+
+struct batch_metadata_options {
+  struct kv_store *store;
+  int32_t batch_size; ///< puts a transaction; 0: 50
+};
+
+/// Puts compiled definitions, a file or all of a folder, where the fetcher looks for them (spec/06
+/// §1): datasets ZIPLINE_METADATA (`joins/<team>/<name>`: the definition) and
+/// CHRONON_ENTITY_BY_TEAM (`joins/<team>`: what the team has). Files that are no definitions are
+/// skipped and reported. A single file is added to its team's list, a folder replaces the lists of
+/// the teams in it.
+chn_status batch_metadata_upload(const char *path, const struct batch_metadata_options *o,
+                                 struct batch_metadata_report *report, struct chn_err *err);
+void batch_metadata_report_deinit(struct batch_metadata_report *r);
 
 /// What an analysis does beside showing schemas.
 struct batch_analyze_options {

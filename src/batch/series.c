@@ -137,7 +137,7 @@ static chn_status write_values(const struct series *s, const struct row_schema *
                                struct wh_writer *writer, struct chn_err *err)
 {
   struct encoded e = { .s = s, .writer = writer };
-  const struct upload_sink sink = { &e, take_encoded };
+  const struct upload_sink sink = { .user = &e, .rows = take_encoded };
   struct upload_rows_writer *rows = NULL;
   chn_status status = upload_rows_new(s->job, &sink, keys, "Value", &s->values, &rows, err);
   if (status != CHN_OK) {

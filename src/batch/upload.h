@@ -26,6 +26,7 @@ struct upload_rows {
 struct upload_sink {
   void *user;
   chn_status (*rows)(void *user, const struct upload_rows *rows, struct chn_err *err);
+  bool bytes_only; ///< key_json and value_json are not wanted: they stay empty columns
 };
 
 /// Computes the upload of `day` (its batch end is the day after, 00:00 UTC). Keys are worked on in
@@ -33,6 +34,6 @@ struct upload_sink {
 chn_status upload_group_by(struct batch_job *job, const struct model_group_by *gb, int32_t day,
                            const struct upload_sink *sink, struct chn_err *err);
 
-/// The job behind `run --mode upload`: the un-partitioned table `<output>_upload`.
-chn_status upload_table(struct batch_job *job, const struct model_group_by *gb,
-                        struct chn_err *err);
+/// The job behind `run --mode upload`: into the un-partitioned table `<output>_upload`, the online
+/// store, or both from one computation.
+chn_status upload_run(struct batch_job *job, const struct model_group_by *gb, struct chn_err *err);

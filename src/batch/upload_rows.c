@@ -98,15 +98,18 @@ chn_status upload_rows_add(struct upload_rows_writer *w, const struct row_col *k
   }
   const uint64_t hash = chn_hash(chn_buf_str(b), b->len, 0);
   put(w, KEY_BYTES);
-  avro_json(w->key, keys, key_row, b);
-  put(w, KEY_JSON);
   status = avro_encode(w->value, values, value_row, b, err);
   if (status != CHN_OK) {
-    const struct row_col *shown = row_builder_col(w->out[KEY_JSON]);
-    const struct row_str *key = (const struct row_str *)shown->data + shown->count - 1;
-    return chn_wrap(err, "key %.*s", (int)key->len, row_str_bytes(key));
+    chn_buf_clear(b);
+    avro_json(w->key, keys, key_row, b);
+    return chn_wrap(err, "key %s", chn_buf_str(b));
   }
   put(w, VALUE_BYTES);
+  if (w->sink->bytes_only) {
+    return finish_row(w, err);
+  }
+  avro_json(w->key, keys, key_row, b);
+  put(w, KEY_JSON);
   if (w->rows < JSON_FIRST || hash % JSON_ONE_IN == 0) {
     avro_json(w->shown, values, value_row, b);
     put(w, VALUE_JSON);
@@ -119,7 +122,7 @@ chn_status upload_rows_add(struct upload_rows_writer *w, const struct row_col *k
 chn_status upload_rows_text(struct upload_rows_writer *w, const char *key, const char *value,
                             struct chn_err *err)
 {
-  for (int i = 0; i < COLUMNS; i++) {
+  for (int i = 0; i < (w->sink->bytes_only ? KEY_JSON : COLUMNS); i++) {
     chn_buf_adds(&w->scratch, i == KEY_BYTES || i == KEY_JSON ? key : value);
     put(w, i);
   }

@@ -47,12 +47,14 @@ struct cli_command {
   void (*add_help)(struct chn_buf *out); ///< appends what else its help says; may be NULL
   bool uses_repo;                        ///< takes the options of cli_repo_options too
   bool uses_warehouse;                   ///< and those of cli_warehouse_options
+  bool uses_store;                       ///< and those of cli_store_options
   int (*run)(struct cli_context *ctx);
 };
 
 extern const struct cli_option cli_common_options[]; ///< every command takes them
 extern const struct cli_option cli_repo_options[];
 extern const struct cli_option cli_warehouse_options[];
+extern const struct cli_option cli_store_options[];
 
 struct cli_args {
   const struct cli_command *command;

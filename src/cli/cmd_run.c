@@ -149,6 +149,11 @@ static const struct cli_option options[] = {
   { "log-table", 0, CLI_VALUE, "NS.TABLE", NULL, NULL, "log-flattener: the raw log of fetches" },
   { "schema-table", 0, CLI_VALUE, "NS.TABLE", NULL, NULL,
     "log-flattener: the schemas that its rows were logged with" },
+  { "upload-table", 0, CLI_FLAG, NULL, NULL, NULL,
+    "upload: write the table NS.NAME_upload too; without --store it is written anyway" },
+  { "allow-older", 0, CLI_FLAG, NULL, NULL, NULL,
+    "upload: put an earlier day in place of a later one" },
+  { "batch-size", 0, CLI_VALUE, "N", "50", NULL, "metadata-upload: definitions put at once" },
   { "dry-run", 0, CLI_FLAG, NULL, NULL, NULL, "say what would be computed, and write nothing" },
   { "enable-hitter", 0, CLI_FLAG, NULL, NULL, NULL,
     "analyze: count the most frequent values of the keys, and the years of ts" },
@@ -184,6 +189,7 @@ static const struct cli_option options[] = {
   { "spark-submit-path", 0, CLI_IGNORED, "PATH", NULL, NULL, no_spark },
   { "spark-streaming-submit-path", 0, CLI_IGNORED, "PATH", NULL, NULL, no_spark },
   { "list-apps", 0, CLI_IGNORED, "COMMAND", NULL, NULL, no_spark },
+  { "end-point-name", 0, CLI_IGNORED, "NAME", NULL, NULL, "both endpoints are written" },
   { "conf-type", 0, CLI_IGNORED, "KIND", NULL, NULL, "the conf says what it is" },
   { .name = NULL },
 };
@@ -195,6 +201,8 @@ const struct cli_command cli_cmd_run = {
               "2013-12-31\n"
               "chronon run --mode backfill --conf production/group_bys/flights/delays.by_origin_v1 "
               "--dry-run\n"
+              "chronon run --mode upload --conf production/group_bys/flights/delays.by_origin_v1 "
+              "--ds 2013-12-31 --store lmdb:store\n"
               "chronon run --mode analyze --conf production/joins/flights/training_set.v1 -o json",
   .doc = "A backfill computes only the days that the output table lacks, in steps that each become "
          "visible as a whole: interrupted or killed, it goes on where it was when run again.",
@@ -202,5 +210,6 @@ const struct cli_command cli_cmd_run = {
   .add_help = run_modes_help,
   .uses_repo = true,
   .uses_warehouse = true,
+  .uses_store = true,
   .run = run_run,
 };

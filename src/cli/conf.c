@@ -60,8 +60,8 @@ static chn_status not_there(struct cli_context *ctx, const char *option, const c
                   option, name, ctx->repo.root);
 }
 
-chn_status cli_conf_read(struct cli_context *ctx, const char *option, const char *name,
-                         struct model_conf *out, struct chn_err *err)
+chn_status cli_conf_path(struct cli_context *ctx, const char *option, const char *name,
+                         const char **out, struct chn_err *err)
 {
   const char *in_repo = arena_printf(&ctx->arena, "%s/%s", ctx->repo.root, name);
   const char *path = name[0] == '/' ? name : in_repo;
@@ -71,5 +71,14 @@ chn_status cli_conf_read(struct cli_context *ctx, const char *option, const char
   if (access(path, F_OK) != 0 || is_definition(name)) {
     return not_there(ctx, option, name, path, err);
   }
-  return model_read_file(&ctx->arena, path, out, err);
+  *out = path;
+  return CHN_OK;
+}
+
+chn_status cli_conf_read(struct cli_context *ctx, const char *option, const char *name,
+                         struct model_conf *out, struct chn_err *err)
+{
+  const char *path = NULL;
+  const chn_status status = cli_conf_path(ctx, option, name, &path, err);
+  return status == CHN_OK ? model_read_file(&ctx->arena, path, out, err) : status;
 }

@@ -9,3 +9,7 @@
 /// `option` is the option's name, for messages.
 chn_status cli_conf_read(struct cli_context *ctx, const char *option, const char *name,
                          struct model_conf *out, struct chn_err *err);
+
+/// The path of that file, or of a folder of such.
+chn_status cli_conf_path(struct cli_context *ctx, const char *option, const char *name,
+                         const char **out, struct chn_err *err);

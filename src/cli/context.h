@@ -49,6 +49,15 @@ const char *cli_warehouse_root(struct cli_context *ctx);
 chn_status cli_warehouse_open(struct cli_context *ctx, struct wh **out, struct chn_err *err);
 void cli_warehouse_close(struct wh *wh);
 
+/// The online store's URL: --store, CHRONON_STORE, teams.json, else `lmdb:REPO/store`. Valid after
+/// cli_repo_find.
+const char *cli_store_url(struct cli_context *ctx);
+
+/// Opens it; with `create` a folder that is missing is made. Close it with kv_close.
+struct kv_store;
+chn_status cli_store_open(struct cli_context *ctx, bool create, struct kv_store **out,
+                          struct chn_err *err);
+
 /// Sources of --table and teams.json, the former first.
 chn_status cli_sources(struct cli_context *ctx, struct wh_source **out, int32_t *n,
                        struct chn_err *err);

@@ -1,9 +1,11 @@
-// The warehouse as the options and teams.json say, and how Ctrl-C reaches its queries.
+// The warehouse and the store as the options and teams.json say, and how Ctrl-C reaches its
+// queries.
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/context.h"
+#include "kv/kv.h"
 
 static volatile sig_atomic_t interrupts;
 static struct wh *volatile running;
@@ -109,4 +111,21 @@ void cli_warehouse_close(struct wh *wh)
 {
   running = NULL;
   wh_close(wh);
+}
+
+// ---- the store --------------------------------------------------------------------------------
+
+const char *cli_store_url(struct cli_context *ctx)
+{
+  const char *given = cli_get(&ctx->args, "store");
+  return given != NULL ? given
+                       : arena_printf(&ctx->arena, "lmdb:%s/store",
+                                      ctx->repo.root != NULL ? ctx->repo.root : ".");
+}
+
+chn_status cli_store_open(struct cli_context *ctx, bool create, struct kv_store **out,
+                          struct chn_err *err)
+{
+  const chn_status status = kv_open(out, cli_store_url(ctx), create, err);
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "--store");
 }

@@ -28,3 +28,10 @@ const struct cli_option cli_warehouse_options[] = {
     "to disk" },
   { .name = NULL },
 };
+
+const struct cli_option cli_store_options[] = {
+  { "store", 0, CLI_VALUE, "URL", NULL, "CHRONON_STORE",
+    "the online store: lmdb:DIR, redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or rediss://..; by "
+    "default lmdb:REPO/store" },
+  { .name = NULL },
+};

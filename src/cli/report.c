@@ -107,9 +107,12 @@ static void print_summary(const struct cli_context *ctx, const struct batch_repo
     chn_buf_addf(out, "%s: nothing to do, %s\n", r->table, idle(r));
     return;
   }
-  chn_buf_addf(out, "%s: %" PRIu64 " row%s in %d partition%s (%s to %s), ", r->table, r->rows,
-               r->rows == 1 ? "" : "s", r->partitions, r->partitions == 1 ? "" : "s",
-               r->steps[0].start_ds, r->steps[r->n_steps - 1].end_ds);
+  chn_buf_addf(out, "%s: %" PRIu64 " row%s", r->table, r->rows, r->rows == 1 ? "" : "s");
+  if (r->partitions > 0) {
+    chn_buf_addf(out, " in %d partition%s (%s to %s)", r->partitions, r->partitions == 1 ? "" : "s",
+                 r->steps[0].start_ds, r->steps[r->n_steps - 1].end_ds);
+  }
+  chn_buf_adds(out, ", ");
   obs_print_seconds(out, seconds);
   chn_buf_adds(out, ", peak memory ");
   obs_print_bytes(out, (double)r->peak_rss);

@@ -8,11 +8,8 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 
-typedef chn_status (*job_fn)(const struct model_conf *conf, const struct batch_options *o,
-                             struct batch_report *report, struct chn_err *err);
-
-static chn_status run_job(struct cli_context *ctx, const struct model_conf *conf,
-                          struct batch_options *options, job_fn job, struct chn_err *err)
+chn_status run_mode_job(struct cli_context *ctx, const struct model_conf *conf,
+                        struct batch_options *options, run_mode_job_fn job, struct chn_err *err)
 {
   struct batch_report report = { 0 };
   struct cli_progress progress;
@@ -36,58 +33,53 @@ static chn_status run_job(struct cli_context *ctx, const struct model_conf *conf
 static chn_status run_backfill(struct cli_context *ctx, const struct model_conf *conf,
                                struct batch_options *options, struct chn_err *err)
 {
-  return run_job(ctx, conf, options, batch_backfill, err);
+  return run_mode_job(ctx, conf, options, batch_backfill, err);
 }
 
 static chn_status run_left(struct cli_context *ctx, const struct model_conf *conf,
                            struct batch_options *options, struct chn_err *err)
 {
-  return run_job(ctx, conf, options, batch_join_left, err);
+  return run_mode_job(ctx, conf, options, batch_join_left, err);
 }
 
 static chn_status run_final(struct cli_context *ctx, const struct model_conf *conf,
                             struct batch_options *options, struct chn_err *err)
 {
-  return run_job(ctx, conf, options, batch_join_final, err);
+  return run_mode_job(ctx, conf, options, batch_join_final, err);
 }
 
 static chn_status run_label_join(struct cli_context *ctx, const struct model_conf *conf,
                                  struct batch_options *options, struct chn_err *err)
 {
-  return run_job(ctx, conf, options, batch_label_join, err);
-}
-
-static chn_status run_upload(struct cli_context *ctx, const struct model_conf *conf,
-                             struct batch_options *options, struct chn_err *err)
-{
-  return run_job(ctx, conf, options, batch_upload, err);
+  return run_mode_job(ctx, conf, options, batch_label_join, err);
 }
 
 static chn_status run_stats_summary(struct cli_context *ctx, const struct model_conf *conf,
                                     struct batch_options *options, struct chn_err *err)
 {
-  return run_job(ctx, conf, options, batch_stats_summary, err);
+  return run_mode_job(ctx, conf, options, batch_stats_summary, err);
 }
 
 static chn_status run_log_summary(struct cli_context *ctx, const struct model_conf *conf,
                                   struct batch_options *options, struct chn_err *err)
 {
-  return run_job(ctx, conf, options, batch_log_summary, err);
+  return run_mode_job(ctx, conf, options, batch_log_summary, err);
 }
 
 static chn_status run_log_flattener(struct cli_context *ctx, const struct model_conf *conf,
                                     struct batch_options *options, struct chn_err *err)
 {
-  return run_job(ctx, conf, options, batch_log_flatten, err);
+  return run_mode_job(ctx, conf, options, batch_log_flatten, err);
 }
 
 static const struct run_mode modes[] = {
   { "backfill", run_backfill, "compute the days that the output table lacks" },
   { "analyze", run_mode_analyze, "schemas and checks, no data" },
-  { "upload", run_upload, "a GroupBy's values as an online store has them" },
+  { "upload", run_mode_upload, "a GroupBy's values at the end of a day, into the online store" },
   { "streaming", NULL, NULL },
   { "local-streaming", NULL, NULL },
-  { "metadata-upload", NULL, NULL },
+  { "metadata-upload", run_mode_metadata_upload,
+    "definitions, a file or a folder of them, into the online store" },
   { "metadata-export", run_mode_metadata_export,
     "every compiled definition with its features, to files or a table" },
   { "fetch", NULL, NULL },
@@ -152,12 +144,12 @@ chn_status run_mode_find(const char *name, const struct run_mode **out, struct c
 
 bool run_mode_needs_conf(const struct run_mode *mode)
 {
-  return mode->run != run_mode_metadata_export;
+  return mode->run != run_mode_metadata_export && mode->run != run_mode_metadata_upload;
 }
 
 chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, struct chn_err *err)
 {
-  if (!run_mode_needs_conf(mode)) {
+  if (mode->run == run_mode_metadata_export) {
     return run_mode_export_check(ctx, err);
   }
   if (!cli_get(&ctx->args, "conf")) {

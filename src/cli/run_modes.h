@@ -38,3 +38,16 @@ chn_status run_mode_find(const char *name, const struct run_mode **out, struct c
 
 /// Appends the modes and what each does.
 void run_modes_help(struct chn_buf *out);
+
+typedef chn_status (*run_mode_job_fn)(const struct model_conf *conf, const struct batch_options *o,
+                                      struct batch_report *report, struct chn_err *err);
+
+/// Runs a job under the progress of the terminal and prints its report.
+chn_status run_mode_job(struct cli_context *ctx, const struct model_conf *conf,
+                        struct batch_options *options, run_mode_job_fn job, struct chn_err *err);
+
+/// Modes in run_store.c.
+chn_status run_mode_upload(struct cli_context *ctx, const struct model_conf *conf,
+                           struct batch_options *options, struct chn_err *err);
+chn_status run_mode_metadata_upload(struct cli_context *ctx, const struct model_conf *conf,
+                                    struct batch_options *options, struct chn_err *err);
