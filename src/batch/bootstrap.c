@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/near.h"
+#include "batch/log_schemas.h"
 #include "batch/semantic.h"
 #include "batch/source.h"
 #include "model/names.h"
@@ -45,7 +46,7 @@ static chn_status check_columns(const struct bootstrap_table *t, const struct ro
                       t->keys[i]);
     }
   }
-  for (int32_t i = 0; i < t->schema.n_fields; i++) {
+  for (int32_t i = 0; i < t->schema.n_fields && !t->log; i++) {
     const char *name = t->schema.fields[i].name;
     if (!contains(t->keys, t->n_keys, name) && !contains(fields, n_fields, name) &&
         row_schema_find(left, name) < 0) {
@@ -57,6 +58,46 @@ static chn_status check_columns(const struct bootstrap_table *t, const struct ro
   return CHN_OK;
 }
 
+/// A log that is not read as any table, with selects, has a schema for each row.
+static chn_status find_logged(struct batch_job *job, const struct model_bootstrap_part *p,
+                              struct bootstrap_table *t, struct chn_err *err)
+{
+  struct arena *a = job->arena;
+  const char *table = model_table_without_subpartitions(a, p->table);
+  struct log_schemas schemas;
+  t->log = wh_property(job->wh, table, "chronon_log_table", a) != NULL &&
+           (p->query == NULL || p->query->selects == NULL);
+  if (!t->log) {
+    return CHN_OK;
+  }
+  chn_status status = log_schemas_of_log(job, table, &schemas, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  t->n_logged = schemas.n;
+  t->logged = arena_calloc(a, (size_t)schemas.n + 1, sizeof *t->logged);
+  for (int32_t i = 0; i < schemas.n; i++) {
+    t->logged[i] = (struct bootstrap_logged){ wh_quote_string(a, schemas.at[i].hash),
+                                              avro_columns(a, schemas.at[i].value, true) };
+  }
+  return CHN_OK;
+}
+
+/// Of a log only the join's own columns count.
+static void keep_fields(struct arena *a, struct bootstrap_table *t, const char *const *fields,
+                        int32_t n_fields)
+{
+  struct row_field *kept = arena_alloc(a, ((size_t)t->schema.n_fields + 1) * sizeof *kept);
+  int32_t n = 0;
+  for (int32_t i = 0; i < t->schema.n_fields && t->log; i++) {
+    const char *name = t->schema.fields[i].name;
+    if (contains(t->keys, t->n_keys, name) || contains(fields, n_fields, name)) {
+      kept[n++] = t->schema.fields[i];
+    }
+  }
+  t->schema = t->log ? (struct row_schema){ kept, n } : t->schema;
+}
+
 /// One row a key: the first in the table's order.
 static const char *distinct_sql(struct arena *a, const char *sql, const struct bootstrap_table *t)
 {
@@ -64,8 +105,9 @@ static const char *distinct_sql(struct arena *a, const char *sql, const struct b
   for (int32_t i = 0; i < t->n_keys; i++) {
     chn_buf_addf(&keys, "%s%s", i > 0 ? ", " : "", wh_quote_name(a, t->keys[i]));
   }
-  const char *out = arena_printf(a, "SELECT DISTINCT ON (%s) *, TRUE AS __hit FROM (%s)",
-                                 chn_buf_str(&keys), sql);
+  const char *out =
+      arena_printf(a, "SELECT DISTINCT ON (%s) *, %s AS __hit FROM (%s)", chn_buf_str(&keys),
+                   t->log ? "CAST(schema_hash AS VARCHAR)" : "TRUE", sql);
   chn_buf_deinit(&keys);
   return out;
 }
@@ -89,6 +131,9 @@ chn_status bootstrap_load(struct batch_job *job, const struct model_join *j,
       status = wh_describe(job->wh, sql, job->arena, &t->schema, err);
     }
     if (status == CHN_OK) {
+      status = find_logged(job, p, t, err);
+    }
+    if (status == CHN_OK) {
       status = check_columns(t, left, fields, n_fields, err);
     }
     if (status == CHN_OK) {
@@ -97,6 +142,7 @@ chn_status bootstrap_load(struct batch_job *job, const struct model_join *j,
     if (status != CHN_OK) {
       return chn_wrap(err, "bootstrap part %d", i + 1);
     }
+    keep_fields(job->arena, t, fields, n_fields);
     t->sql = distinct_sql(job->arena, sql, t);
   }
   return CHN_OK;
@@ -153,6 +199,29 @@ static void add_hit(const struct bootstrap *b, int32_t i, struct chn_buf *sql)
   }
 }
 
+/// Appends the condition that a row of part i matched which has the column; a log's by its schema.
+static void add_covered(const struct bootstrap *b, int32_t i, const char *column,
+                        struct chn_buf *sql)
+{
+  const struct bootstrap_table *t = &b->tables[i];
+  if (!t->log) {
+    add_hit(b, i, sql);
+    return;
+  }
+  chn_buf_adds(sql, "FALSE");
+  for (int32_t s = 0; s < t->n_logged; s++) {
+    if (row_schema_find(&t->logged[s].columns, column) < 0) {
+      continue;
+    }
+    if (b->stored) {
+      chn_buf_addf(sql, " OR COALESCE(list_contains(l.matched_hashes, %s), FALSE)",
+                   t->logged[s].hash);
+    } else {
+      chn_buf_addf(sql, " OR COALESCE(b%d.__hit = %s, FALSE)", i, t->logged[s].hash);
+    }
+  }
+}
+
 bool bootstrap_covers(const struct bootstrap *b, const char *const *columns, int32_t n,
                       struct chn_buf *sql)
 {
@@ -166,7 +235,7 @@ bool bootstrap_covers(const struct bootstrap *b, const char *const *columns, int
     for (int32_t i = 0; i < b->n; i++) {
       if (gives(&b->tables[i], columns[c])) {
         chn_buf_adds(sql, " OR ");
-        add_hit(b, i, sql);
+        add_covered(b, i, columns[c], sql);
       }
     }
     chn_buf_addc(sql, ')');
@@ -178,9 +247,11 @@ void bootstrap_hashes(const struct bootstrap *b, struct arena *a, struct chn_buf
 {
   chn_buf_adds(sql, "NULLIF([]::VARCHAR[]");
   for (int32_t i = 0; i < b->n; i++) {
+    const struct bootstrap_table *t = &b->tables[i];
+    const char *hash = t->log ? arena_printf(a, "b%d.__hit", (int)i) : wh_quote_string(a, t->hash);
     chn_buf_adds(sql, " || CASE WHEN ");
     add_hit(b, i, sql);
-    chn_buf_addf(sql, " THEN [%s] ELSE []::VARCHAR[] END", wh_quote_string(a, b->tables[i].hash));
+    chn_buf_addf(sql, " THEN [%s] ELSE []::VARCHAR[] END", hash);
   }
   chn_buf_adds(sql, ", []::VARCHAR[])");
 }

@@ -4,16 +4,29 @@
 /// are dropped, an arbitrary one stays. Earlier parts win. A part of the join whose columns are
 /// all covered by matching bootstrap rows is not computed for those rows, so that a bootstrapped
 /// NULL stays NULL; of a partly covered part NULLs are filled (spec/05 §7).
+///
+/// Of a flat log (log_flatten.h) read without selects, a row covers what its schema has: a column
+/// that is NULL because it was not logged yet is computed. Columns that the join does not have any
+/// more are left alone.
 #pragma once
 #include "batch/job.h"
 #include "row/type.h"
 
+/// The columns that rows of a log with this schema_hash have.
+struct bootstrap_logged {
+  const char *hash; ///< quoted
+  struct row_schema columns;
+};
+
 struct bootstrap_table {
-  const char *sql;   ///< one row a key, with a column __hit that is TRUE
+  const char *sql;   ///< one row a key, with a column __hit: TRUE, of a log its schema_hash
   const char **keys; ///< ds among them
   int32_t n_keys;
   struct row_schema schema;
-  const char *hash; ///< what matched_hashes has for its rows
+  const char *hash; ///< what matched_hashes has for its rows; of a log, their own
+  bool log;
+  struct bootstrap_logged *logged;
+  int32_t n_logged;
 };
 
 struct bootstrap {

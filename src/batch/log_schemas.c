@@ -91,11 +91,7 @@ static chn_status parse_record(struct arena *a, const struct codec_json *doc, co
     return chn_fail(err, CHN_E_CORRUPT, "%s is %s, and must be an Avro schema as a string", member,
                     v == NULL ? "not there" : codec_json_kind_name(v->kind));
   }
-  chn_status status = avro_schema_parse(a, v->text, v->text_len, member, out, err);
-  if (status == CHN_OK && (*out)->kind != AVRO_RECORD) {
-    return chn_fail(err, CHN_E_CORRUPT, "%s is no record", member);
-  }
-  return status;
+  return avro_schema_parse(a, v->text, v->text_len, member, out, err);
 }
 
 static chn_status parse_schema(struct arena *a, struct log_schema *s, struct chn_err *err)
@@ -217,4 +213,29 @@ chn_status log_schemas_load(struct batch_job *job, const char *table, const char
     }
   }
   return status == CHN_OK ? merge_all(a, out, err) : status;
+}
+
+chn_status log_schemas_of_log(struct batch_job *job, const char *table, struct log_schemas *out,
+                              struct chn_err *err)
+{
+  static const char prefix[] = "schema_hash_";
+  struct arena *a = job->arena;
+  const char **keys = NULL;
+  const char **values = NULL;
+  *out = (struct log_schemas){ 0 };
+  if (wh_property(job->wh, table, "chronon_log_table", a) == NULL) {
+    return CHN_OK;
+  }
+  const size_t n = wh_properties(job->wh, table, a, &keys, &values);
+  chn_status status = CHN_OK;
+  out->at = arena_calloc(a, n + 1, sizeof *out->at);
+  for (size_t i = 0; i < n && status == CHN_OK; i++) {
+    if (strncmp(keys[i], prefix, sizeof prefix - 1) == 0) {
+      struct log_schema *s = &out->at[out->n++];
+      s->hash = keys[i] + sizeof prefix - 1;
+      s->text = values[i];
+      status = parse_schema(a, s, err);
+    }
+  }
+  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s, a schema in its properties", table);
 }

@@ -29,3 +29,8 @@ struct log_schemas {
 /// is in keys and values, the key counts. One name with two types is CHN_E_CONFLICT.
 chn_status log_schemas_load(struct batch_job *job, const char *table, const char *const *hashes,
                             int32_t n, struct log_schemas *out, struct chn_err *err);
+
+/// The schemas that a flat log was made with, as its properties have them: hash, text, key and
+/// value of each. Their number is 0 for a table that is no log.
+chn_status log_schemas_of_log(struct batch_job *job, const char *table, struct log_schemas *out,
+                              struct chn_err *err);
