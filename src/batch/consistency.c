@@ -156,12 +156,9 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
   struct work *w = user;
   struct batch_job *job = w->job;
   static const char *const times[] = { "ts", "ds" };
-  struct compare_pair pair = { .job = job, .name = w->out->left, .right_may_have_more = true };
-  pair.name = arena_strdup(job->arena, w->join->meta_data->name);
-  char *dot = strchr(pair.name, '.');
-  if (dot != NULL) {
-    *dot = '/';
-  }
+  struct compare_pair pair = { .job = job,
+                               .name = model_file_path(job->arena, w->join->meta_data),
+                               .right_may_have_more = true };
   pair.left.what = w->comparison;
   pair.right.what = w->logged;
   pair.keys = compare_keys(job->arena, w->join, times, 2, true, &pair.n_keys);
