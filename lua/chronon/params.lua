@@ -58,12 +58,13 @@ local function names_of(list)
   return names
 end
 
---- Arguments by canonical name: named in either spelling, or in Python's positions.
+--- Arguments by canonical name: named in either spelling, or in Python's positions; and how the
+--- author wrote each name, which is what an error shows.
 local function collect(spec, args)
-  local found = {}
-  local function put(name, value)
+  local found, typed = {}, {}
+  local function put(name, value, as)
     if found[name] ~= nil then M.fail(spec.name, 'the parameter `%s` is given twice', name) end
-    found[name] = value
+    found[name], typed[name] = value, as
   end
   local positions = 0
   for key in pairs(args) do
@@ -81,13 +82,13 @@ local function collect(spec, args)
       M.fail(spec.name, 'unknown parameter `%s`%s%s', key, text.hint(key, names_of(spec.params)),
         spec.spellings.kwargs and '; keywords of your own go into kwargs = { ... }' or '')
     end
-    put(name, args[key])
+    put(name, args[key], key)
   end
-  return found
+  return found, typed
 end
 
 local function check_args(spec, args)
-  local given = collect(spec, args)
+  local given, typed = collect(spec, args)
   local values = {}
   for _, p in ipairs(spec.params) do
     local value = given[p.name]
@@ -97,7 +98,7 @@ local function check_args(spec, args)
       end
       value = p.default
     else
-      value = p.type.check(value, spec.name .. '.' .. p.name)
+      value = p.type.check(value, spec.name .. '.' .. (typed[p.name] or p.name))
     end
     values[p.name] = value
   end

@@ -249,6 +249,9 @@ chn_status cli_get_share(const struct cli_args *args, const char *name, double *
   return CHN_OK;
 }
 
+/// Less is not enough for the SQL engine and one frame.
+static const double MIN_MEMORY = 64 * 1024 * 1024;
+
 static double unit_of(const char *suffix)
 {
   static const char letters[] = "kmgt";
@@ -280,6 +283,14 @@ chn_status cli_get_bytes(const struct cli_args *args, const char *name, uint64_t
   if (end == text || unit == 0 || !(value > 0) || value * unit > 1e18) {
     return chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": a size is needed, such as 500M, 4GB or 60%%",
                     name, text);
+  }
+  if (*end == '%' && value > 100) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": more than all of the machine's memory", name,
+                    text);
+  }
+  if (value * unit < MIN_MEMORY) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": at least 64MB are needed%s", name, text,
+                    *end ? "" : "; a number without a unit counts bytes");
   }
   *out = (uint64_t)(value * unit);
   return CHN_OK;

@@ -45,9 +45,29 @@ static chn_status read_format(struct cli_context *ctx, struct chn_err *err)
                   near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
-static int run_command(const struct cli_command *command, int argc, char **argv)
+// Errors of the command line itself come before its options are read.
+static bool asks_for_json(int argc, char **argv)
 {
-  struct cli_context ctx = { 0 };
+  const char *env = getenv("CHRONON_OUTPUT");
+  bool json = env && strcmp(env, "json") == 0;
+  for (int i = 1; i < argc; i++) {
+    const char *value = NULL;
+    if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0) {
+      value = i + 1 < argc ? argv[i + 1] : NULL;
+    } else if (strncmp(argv[i], "--output=", 9) == 0) {
+      value = argv[i] + 9;
+    } else if (strncmp(argv[i], "-o", 2) == 0) {
+      value = argv[i] + (argv[i][2] == '=' ? 3 : 2);
+    }
+    json = value ? strcmp(value, "json") == 0 : json;
+  }
+  return json;
+}
+
+static int run_command(const struct cli_command *command, enum cli_format format, int argc,
+                       char **argv)
+{
+  struct cli_context ctx = { .style.format = format };
   struct chn_err err = { 0 };
   if (cli_args_parse(command, argc, argv, &ctx.arena, &ctx.args, &err) != CHN_OK ||
       read_format(&ctx, &err) != CHN_OK) {
@@ -61,7 +81,7 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
   int code = CLI_DONE;
   if (cli_is_set(&ctx.args, "help")) {
     struct chn_buf out = { 0 };
-    cli_help_command(command, &out);
+    cli_help_print(&ctx, command, &out);
     cli_print(&out);
     chn_buf_deinit(&out);
   } else {
@@ -85,6 +105,7 @@ int cli_main(int argc, char **argv)
     chn_buf_deinit(&out);
     return CLI_USAGE;
   }
+  const enum cli_format format = asks_for_json(argc, argv) ? CLI_JSON : CLI_TABLE;
   const char *name = argv[1];
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
     name = "help";
@@ -93,9 +114,9 @@ int cli_main(int argc, char **argv)
   }
   const struct cli_command *command = cli_command_find(name);
   if (!command) {
-    const struct cli_context none = { 0 };
+    const struct cli_context none = { .style.format = format };
     cli_unknown_command(name, &err);
     return cli_fail(&none, &err, true);
   }
-  return run_command(command, argc - 2, argv + 2);
+  return run_command(command, format, argc - 2, argv + 2);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/near.h"
 #include "cli/rows.h"
 #include "warehouse/sql.h"
 
@@ -88,6 +89,41 @@ static chn_status render(struct cli_context *ctx, struct wh *wh, const char *spa
   return CHN_OK;
 }
 
+// The engine knows no column of that name; the tables of the query know one that is like it.
+static void add_hint(struct cli_context *ctx, struct wh *wh, const char *spark, struct chn_err *err)
+{
+  char column[256];
+  char **tables;
+  size_t n_tables = 0;
+  const char *named = strstr(err->msg, "does not have a column named ");
+  if (sscanf(err->msg, "column \"%255[^\"]\" does not exist", column) != 1 &&
+      (!named || sscanf(named, "does not have a column named \"%255[^\"]\"", column) != 1)) {
+    return;
+  }
+  if (sql_query_tables(&ctx->arena, spark, &tables, &n_tables, NULL) != CHN_OK) {
+    return;
+  }
+  for (size_t i = 0; i < n_tables; i++) {
+    struct wh_table t = { 0 };
+    if (wh_table_find(wh, tables[i], &ctx->arena, &t, NULL) != CHN_OK) {
+      continue;
+    }
+    const size_t n = (size_t)t.schema.n_fields;
+    const char **names = arena_calloc(&ctx->arena, n + 1, sizeof *names);
+    for (size_t c = 0; c < n; c++) {
+      names[c] = t.schema.fields[c].name;
+    }
+    const char *near = chn_near(column, names, n);
+    if (near) {
+      const char *known = strstr(err->msg, " (known: ");
+      const size_t len = known ? (size_t)(known - err->msg) : strlen(err->msg);
+      const char *message = arena_strndup(&ctx->arena, err->msg, len);
+      chn_fail(err, err->code, "%s (did you mean \"%s\" of %s?)", message, near, t.name);
+      return;
+    }
+  }
+}
+
 static chn_status run_query(struct cli_context *ctx, struct wh *wh, const char *query,
                             int32_t max_rows, struct chn_err *err)
 {
@@ -104,6 +140,9 @@ static chn_status run_query(struct cli_context *ctx, struct wh *wh, const char *
   const bool numbers = ctx->style.format == CLI_JSON;
   if (wh_readable(wh, &ctx->arena, numbers, &sql, err) != CHN_OK ||
       wh_query(wh, sql, &result, err) != CHN_OK) {
+    if (!raw) {
+      add_hint(ctx, wh, query, err);
+    }
     return err->code;
   }
   const chn_status status = cli_rows_print(ctx, result, max_rows, err);

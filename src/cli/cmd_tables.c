@@ -20,6 +20,24 @@ static chn_status partitions_of(struct cli_context *ctx, struct wh *wh, const st
   return has_ds(t) ? wh_partitions(wh, t->name, "ds", NULL, 0, &ctx->arena, days, n, err) : CHN_OK;
 }
 
+// Sources may wait for their data; a table of ours that cannot be read is broken.
+static chn_status tell_unreadable(const struct cli_context *ctx, const struct wh_table *tables,
+                                  size_t n, struct chn_err *err)
+{
+  chn_status status = CHN_OK;
+  for (size_t i = 0; i < n; i++) {
+    if (tables[i].error && tables[i].managed && status == CHN_OK) {
+      status = chn_fail(err, CHN_E_CORRUPT, "table %s cannot be read: %s", tables[i].name,
+                        tables[i].error);
+    } else if (tables[i].error) {
+      const bool named = strstr(tables[i].error, tables[i].name) != NULL;
+      cli_note(ctx, "warning: %s%s%s", named ? "" : tables[i].name, named ? "" : ": ",
+               tables[i].error);
+    }
+  }
+  return status;
+}
+
 static chn_status list_tables(struct cli_context *ctx, struct wh *wh, struct chn_err *err)
 {
   static const struct cli_column columns[] = {
@@ -56,7 +74,7 @@ static chn_status list_tables(struct cli_context *ctx, struct wh *wh, struct chn
   if (n == 0) {
     cli_note(ctx, "no tables: neither in %s nor by --table or teams.json", cli_warehouse_root(ctx));
   }
-  return CHN_OK;
+  return tell_unreadable(ctx, tables, n, err);
 }
 
 // Days between the first and the last one that have no partition.

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/near.h"
@@ -70,6 +71,10 @@ chn_status cli_conf_path(struct cli_context *ctx, const char *option, const char
   }
   if (access(path, F_OK) != 0 || is_definition(name)) {
     return not_there(ctx, option, name, path, err);
+  }
+  struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--%s %s is no regular file", option, name);
   }
   *out = path;
   return CHN_OK;

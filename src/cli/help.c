@@ -178,6 +178,18 @@ void cli_help_reference(struct chn_buf *out)
   }
 }
 
+void cli_help_print(const struct cli_context *ctx, const struct cli_command *command,
+                    struct chn_buf *out)
+{
+  if (ctx->style.format == CLI_JSON) {
+    cli_help_json(command, out);
+  } else if (command) {
+    cli_help_command(command, out);
+  } else {
+    cli_help_overview(out);
+  }
+}
+
 static int run_help(struct cli_context *ctx)
 {
   struct chn_buf out = { 0 };
@@ -186,11 +198,11 @@ static int run_help(struct cli_context *ctx)
   if (cli_is_set(&ctx->args, "reference")) {
     cli_help_reference(&out);
   } else if (ctx->args.n_positional == 0) {
-    cli_help_overview(&out);
+    cli_help_print(ctx, NULL, &out);
   } else {
     const struct cli_command *c = cli_command_find(ctx->args.positional[0]);
     if (c) {
-      cli_help_command(c, &out);
+      cli_help_print(ctx, c, &out);
     } else {
       cli_unknown_command(ctx->args.positional[0], &err);
       code = cli_fail(ctx, &err, true);

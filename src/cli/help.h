@@ -8,6 +8,13 @@ void cli_help_overview(struct chn_buf *out);
 /// Examples first, then the options.
 void cli_help_command(const struct cli_command *command, struct chn_buf *out);
 
+/// The command as the output format asks: text, or JSON. NULL: every command.
+void cli_help_print(const struct cli_context *ctx, const struct cli_command *command,
+                    struct chn_buf *out);
+
+/// Appends the command as JSON: name, arguments, summary, examples, options. NULL: a list of all.
+void cli_help_json(const struct cli_command *command, struct chn_buf *out);
+
 /// docs/reference/cli.md.
 void cli_help_reference(struct chn_buf *out);
 

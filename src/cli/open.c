@@ -61,10 +61,14 @@ chn_status cli_sources(struct cli_context *ctx, struct wh_source **out, int32_t 
       return chn_fail(err, CHN_E_ARGUMENT, "--table \"%s\": namespace.name=PATH is needed",
                       flag->texts[i]);
     }
-    all[(*n)++] = (struct wh_source){
-      .table = arena_strndup(&ctx->arena, flag->texts[i], (size_t)(eq - flag->texts[i])),
-      .path = eq + 1,
-    };
+    const char *table = arena_strndup(&ctx->arena, flag->texts[i], (size_t)(eq - flag->texts[i]));
+    for (int32_t k = 0; k < *n; k++) {
+      if (strcmp(all[k].table, table) == 0) {
+        return chn_fail(err, CHN_E_ARGUMENT, "--table %s is given two paths: %s and %s", table,
+                        all[k].path, eq + 1);
+      }
+    }
+    all[(*n)++] = (struct wh_source){ .table = table, .path = eq + 1 };
   }
   for (int32_t i = 0; file && i < file->n; i++) {
     const struct codec_json_member *m = &file->members[i];

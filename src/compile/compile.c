@@ -281,12 +281,31 @@ static void write_all(struct run *run)
   }
 }
 
-/// Cuts "file:line" off a message that begins with it; without a line it is the file.
+/// Length of the "file.lua:line" that a message begins with, or 0.
+static size_t place_len(const char *message)
+{
+  const char *end = strstr(message, ".lua:");
+  if (!end || strcspn(message, " \n") < (size_t)(end - message)) {
+    return 0;
+  }
+  const char *digits = end + strlen(".lua:");
+  const size_t n = strspn(digits, "0123456789");
+  return n > 0 && strncmp(digits + n, ": ", 2) == 0 ? (size_t)(digits + n - message) : 0;
+}
+
+/// Cuts "file:line" off a message that begins with it; without a line it is the file. A mistake in
+/// a file that this one requires is there, not here.
 static const char *place_of(struct arena *a, const char *file, const char **message)
 {
   const size_t n = strlen(file);
   if (strncmp(*message, file, n) != 0 || (*message)[n] != ':') {
-    return file;
+    const size_t other = place_len(*message);
+    if (other == 0) {
+      return file;
+    }
+    const char *inner = arena_strndup(a, *message, other);
+    *message = arena_printf(a, "%s (required by %s)", *message + other + 2, file);
+    return inner;
   }
   const size_t digits = strspn(*message + n + 1, "0123456789");
   const size_t where = digits > 0 ? n + 1 + digits : n;

@@ -17,14 +17,15 @@ static bool ends_with(const char *s, const char *end)
   return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-/// 'd' for a folder, 'f' for a file, 0 for what is not there.
+/// 'd' for a folder, 'f' for a file, 'o' for another thing (a pipe, a device), 0 for what is not
+/// there.
 static char kind_of(struct run *run, const char *path)
 {
   struct stat st;
   if (stat(arena_printf(run->arena, "%s/%s", run->repo, path), &st) != 0) {
     return 0;
   }
-  return S_ISDIR(st.st_mode) ? 'd' : 'f';
+  return S_ISDIR(st.st_mode) ? 'd' : S_ISREG(st.st_mode) ? 'f' : 'o';
 }
 
 static void walk(struct run *run, const char *folder, struct names *files)
@@ -132,6 +133,8 @@ static chn_status expand(struct run *run, const char *input, struct names *files
     walk(run, path, files);
   } else if (kind == 'f' && ends_with(path, ".lua")) {
     names_add(run->arena, files, path);
+  } else if (kind == 'o') {
+    return chn_fail(err, CHN_E_ARGUMENT, "%s is no regular file", input);
   } else if (kind == 'f') {
     return chn_fail(err, CHN_E_ARGUMENT, "%s is no Lua file%s", input,
                     ends_with(path, ".py")

@@ -9,8 +9,12 @@
 
 char *output_read(struct arena *a, const char *path, size_t *len, struct chn_err *err)
 {
-  FILE *file = fopen(path, "rb");
   struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { // opening a pipe would wait for its writer
+    chn_fail(err, CHN_E_IO, "%s: is no regular file", path);
+    return NULL;
+  }
+  FILE *file = fopen(path, "rb");
   if (!file || fstat(fileno(file), &st) != 0) {
     chn_fail(err, errno == ENOENT ? CHN_E_NOT_FOUND : CHN_E_IO, "%s: %s", path, strerror(errno));
     if (file) {

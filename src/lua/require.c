@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/near.h"
 #include "lua/luart_int.h"
@@ -112,6 +113,10 @@ static bool push_file(lua_State *L, const char *path)
 {
   struct session *s = session_of(L);
   const char *full = arena_printf(s->arena, "%s/%s", s->rt->repo, path);
+  struct stat st;
+  if (stat(full, &st) == 0 && !S_ISREG(st.st_mode)) { // opening a pipe would wait for its writer
+    luaL_error(L, "%s: is no regular file", path);
+  }
   FILE *file = fopen(full, "rb");
   if (file == NULL) {
     if (errno == ENOENT || errno == ENOTDIR) {

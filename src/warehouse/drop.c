@@ -95,7 +95,7 @@ chn_status wh_table_rename(struct wh *wh, const char *table, const char *to, str
   int lock_new = -1;
   chn_status s = managed(wh, &a, table, &old, &folder, err);
   if (s == CHN_OK) {
-    s = wh_name_parse(&a, to, &new, err);
+    s = wh_name_new(&a, to, &new, err);
   }
   if (s == CHN_OK) {
     s = fs_make(arena_printf(&a, "%s/%s", wh->root, new.ns), err);

@@ -88,6 +88,22 @@ chn_status wh_name_parse(struct arena *a, const char *text, struct wh_name *out,
   return CHN_OK;
 }
 
+chn_status wh_name_new(struct arena *a, const char *text, struct wh_name *out, struct chn_err *err)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  chn_status s = wh_name_parse(a, text, out, err);
+  if (s != CHN_OK) {
+    return s;
+  }
+  const bool ns = out->ns[strspn(out->ns, letters)] == '\0';
+  if (ns && out->table[strspn(out->table, letters)] == '\0') {
+    return CHN_OK;
+  }
+  return chn_fail(err, CHN_E_ARGUMENT,
+                  "table \"%s\" cannot be made: its %s may have letters, digits and _ only", text,
+                  ns ? "name" : "namespace");
+}
+
 const char *wh_source_path(const struct wh *wh, const char *name)
 {
   for (int32_t i = 0; i < wh->n_sources; i++) {
@@ -109,6 +125,23 @@ const char *wh_table_beside(const struct wh *wh, struct arena *a, const struct w
   return arena_printf(a, "%s/%s/.%s.%s", wh->root, name->ns, name->table, what);
 }
 
+/// The known table whose name without the namespace is most like `table`.
+static const char *near_table(struct arena *a, const char *table, const struct fs_list *known)
+{
+  const char **bare = arena_alloc(a, (known->n + 1) * sizeof *bare);
+  for (size_t i = 0; i < known->n; i++) {
+    const char *dot = strchr(known->at[i], '.');
+    bare[i] = dot != NULL ? dot + 1 : known->at[i];
+  }
+  const char *near = chn_near(table, bare, known->n);
+  for (size_t i = 0; i < known->n; i++) {
+    if (bare[i] == near) {
+      return known->at[i];
+    }
+  }
+  return NULL;
+}
+
 chn_status wh_no_table(struct wh *wh, const char *name, struct chn_err *err)
 {
   struct arena a = { 0 };
@@ -127,6 +160,9 @@ chn_status wh_no_table(struct wh *wh, const char *name, struct chn_err *err)
   const char *near = chn_near(name, (const char *const *)known.at, known.n);
   struct wh_name parts = { 0 };
   const bool named = wh_name_parse(&a, name, &parts, NULL) == CHN_OK;
+  if (near == NULL && named && strcmp(parts.ns, "default") == 0) {
+    near = near_table(&a, parts.table, &known);
+  }
   const chn_status s = near != NULL
                            ? chn_fail(err, CHN_E_NOT_FOUND,
                                       "table %s does not exist (did you mean \"%s\"?)", name, near)

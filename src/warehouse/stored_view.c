@@ -61,7 +61,7 @@ chn_status wh_view_create(struct wh *wh, const char *view, const char *spark,
   struct wh_name name;
   struct wh_meta meta = { .found = true, .view = spark };
   int lock = -1;
-  chn_status s = wh_name_parse(&a, view, &name, err);
+  chn_status s = wh_name_new(&a, view, &name, err);
   if (s == CHN_OK && wh_source_path(wh, name.full) != NULL) {
     s = chn_fail(err, CHN_E_CONFLICT, "it is a source, read from %s",
                  wh_source_path(wh, name.full));

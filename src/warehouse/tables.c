@@ -288,15 +288,18 @@ chn_status wh_table_list(struct wh *wh, struct arena *a, struct wh_table **out, 
                          struct chn_err *err)
 {
   (void)err;
+  struct chn_err why = { 0 };
   const struct fs_list names = known_names(wh, a);
   *out = arena_calloc(a, names.n + 1, sizeof **out);
   *n = names.n;
   for (size_t i = 0; i < names.n; i++) {
     // One that cannot be read is listed all the same, without columns.
-    if (wh_table_find(wh, names.at[i], a, &(*out)[i], NULL) != CHN_OK) {
+    if (wh_table_find(wh, names.at[i], a, &(*out)[i], &why) != CHN_OK) {
       struct wh_name name;
       const char *source = wh_source_path(wh, names.at[i]);
-      (*out)[i] = (struct wh_table){ .name = names.at[i], .path = source };
+      (*out)[i] = (struct wh_table){ .name = names.at[i],
+                                     .path = source,
+                                     .error = arena_strdup(a, why.msg) };
       if (source == NULL && wh_name_parse(a, names.at[i], &name, NULL) == CHN_OK) {
         (*out)[i].path = wh_table_folder(wh, a, &name);
         (*out)[i].managed = true;

@@ -38,6 +38,7 @@ struct wh_table {
   bool managed;             ///< lies in the warehouse folder
   const char *view;         ///< Spark SQL of a view; NULL: a table
   struct row_schema schema; ///< partition columns included, in the order that SELECT * gives
+  const char *error;        ///< of wh_table_list: why the schema is not known; else NULL
 };
 
 /// CHN_E_NOT_FOUND names the nearest known table.

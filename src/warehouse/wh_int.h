@@ -101,6 +101,10 @@ struct wh_name {
 chn_status wh_name_parse(struct arena *a, const char *text, struct wh_name *out,
                          struct chn_err *err);
 
+/// The same, of a table that is to be made: parts of letters, digits and _ only, as Hive wants
+/// them.
+chn_status wh_name_new(struct arena *a, const char *text, struct wh_name *out, struct chn_err *err);
+
 /// The path of --table for this name, or NULL.
 const char *wh_source_path(const struct wh *wh, const char *name);
 

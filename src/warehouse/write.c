@@ -113,7 +113,7 @@ static chn_status take_partition_columns(struct wh_writer *w, const struct wh_wr
 static chn_status begin(struct wh_writer *w, const char *table, const struct wh_write_options *o,
                         struct chn_err *err)
 {
-  chn_status s = wh_name_parse(&w->arena, table, &w->name, err);
+  chn_status s = wh_name_new(&w->arena, table, &w->name, err);
   if (s != CHN_OK) {
     return s;
   }

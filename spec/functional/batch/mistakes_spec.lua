@@ -55,6 +55,18 @@ describe('a GroupBy that names what is not there', function()
   end)
 end)
 
+describe('a table that would be made', function()
+  it('has a namespace that is one', function()
+    run({}, GOOD, '--dry-run')
+    local path = dir .. '/' .. CONF
+    program.write(path, (program.read(path):gsub('"outputNamespace": "shop"', '"outputNamespace": "a b;c"')))
+    local r = program.run({ 'run', '--conf', CONF, '--ds', '2024-01-03' }, { cwd = dir })
+    assert.equal(1, r.code)
+    assert.matches('table "a b;c.shop_x_v1" cannot be made: its namespace may have letters, digits and _ only', r.err, 1, true)
+    assert.equal(0, program.shell('test ! -e ' .. program.quote(dir .. '/warehouse/a b;c')))
+  end)
+end)
+
 describe('a compiled GroupBy', function()
   local function changed(pattern, to)
     run({}, GOOD, '--dry-run')

@@ -46,6 +46,31 @@ describe('chronon', function()
   end)
 end)
 
+describe('JSON that is asked for', function()
+  local json = require('dkjson')
+
+  it('is what an unknown command or option gives, however it is asked for', function()
+    for _, args in ipairs({ { 'verson', '-o', 'json' }, { 'verson', '--output=json' }, { 'help', 'verson', '-ojson' },
+      { '-o', 'json', 'verson' }, { 'version', '--bad', '--output', 'json' } }) do
+      local r = program.run(args)
+      assert.equal(2, r.code)
+      assert.equal('argument', json.decode(r.err).error.code)
+    end
+    assert.equal('argument', json.decode(program.run({ 'verson' }, { env = { CHRONON_OUTPUT = 'json' } }).err).error.code)
+    assert.matches('^chronon: ', program.run({ 'verson', '-o', 'table' }, { env = { CHRONON_OUTPUT = 'json' } }).err)
+  end)
+
+  it('is what help gives', function()
+    local all = json.decode(program.run({ 'help', '-o', 'json' }).out).commands
+    assert.equal('init', all[1].name)
+    local one = json.decode(program.run({ 'help', 'sql', '-o', 'json' }).out)
+    assert.equal('[QUERY]', one.arguments)
+    assert.equal('file', one.options[1].name)
+    assert.equal('f', one.options[1].letter)
+    assert.equal(program.run({ 'help', 'sql', '-o', 'json' }).out, program.run({ 'sql', '--help', '-o', 'json' }).out)
+  end)
+end)
+
 describe('chronon help', function()
   it('shows examples before options', function()
     local r = program.run({ 'help', 'init' })

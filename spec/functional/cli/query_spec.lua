@@ -95,6 +95,15 @@ describe('chronon sql', function()
     ['a file that is not there'] = { { '-f', 'none.sql' }, 1, 'none.sql: No such file' },
     ['a table without a path'] = { { 'SELECT 1', '--table', 'raw.visits' }, 2, 'namespace.name=PATH' },
     ['a size without sense'] = { { 'SELECT 1', '--memory-limit', 'lots' }, 2, 'a size is needed' },
+    ['more memory than there is'] = { { 'SELECT 1', '--memory-limit', '101%' }, 2, "more than all of the machine's memory" },
+    ['a limit that nothing fits into'] = { { 'SELECT 1', '--memory-limit', '63MB' }, 2, 'at least 64MB are needed' },
+    ['a limit without its unit'] = { { 'SELECT 1', '--memory-limit', '4' }, 2, 'a number without a unit counts bytes' },
+    ['a table with two paths'] = { { 'SELECT 1', '-t', 'a.b=x', '-t', 'a.b=y' }, 2, '--table a.b is given two paths: x and y' },
+    ['an unknown column'] = { { 'SELECT pad FROM raw.visits' }, 1,
+      'column "pad" does not exist (did you mean "paid" of raw.visits?)' },
+    ['an unknown column of an alias'] = { { 'SELECT b.notte FROM raw.visits a JOIN raw.visits b ON a.user_id = b.user_id' }, 1,
+      '"notte" (did you mean "note" of raw.visits?)' },
+    ['a table without its namespace'] = { { 'SELECT * FROM visits' }, 1, 'did you mean "raw.visits"?' },
     ['a number without sense'] = { { 'SELECT 1', '--max-rows', '-1' }, 2, 'a whole number from 0' },
     ['an unknown format'] = { { 'SELECT 1', '-o', 'jsn' }, 2, 'did you mean json' },
   }) do
@@ -116,6 +125,21 @@ describe('chronon sql', function()
 end)
 
 describe('chronon tables', function()
+  it('lists a broken table, and fails with the name of the file', function()
+    program.shell(('mkdir -p %s/warehouse/a/b && echo "{" >%s/warehouse/a/b/_chronon.json'):format(dir, dir))
+    local r = run({ 'tables', '-o', 'csv' })
+    assert.equal(1, r.code)
+    assert.matches('\na.b,managed,0,', r.out, 1, true)
+    assert.matches('chronon: table a.b cannot be read: .*/warehouse/a/b/_chronon.json line 2', r.err)
+    program.shell('rm -r ' .. dir .. '/warehouse')
+  end)
+
+  it('only warns of a source whose file is not there yet', function()
+    local r = run({ 'tables', '-t', 'my.later=later.csv', '-o', 'csv' })
+    assert.equal(0, r.code)
+    assert.matches('^warning: table my.later: there is no file, folder or glob match at .*later.csv\n$', r.err)
+  end)
+
   it('lists the tables with their days', function()
     local r = run({ 'tables', '-o', 'csv' })
     assert.equal('table,kind,columns,partitions,first_ds,last_ds,path\n'

@@ -187,6 +187,20 @@ describe('chronon run --mode analyze', function()
 end)
 
 describe('Ctrl-C', function()
+  it('ends a run with 130, without a partition, and the next run goes on', function()
+    program.write(dir .. '/staging_queries/shop/slow.lua', [[
+local c = require "chronon"
+return { v1 = c.StagingQuery { start_partition = "2024-01-01", query = "SELECT sum(a.x * b.x) AS s, '{{ end_date }}' AS ds"
+  .. " FROM (SELECT explode(sequence(1, 2000000)) AS x) a CROSS JOIN (SELECT explode(sequence(1, 2000000)) AS x) b" } }
+]])
+    assert.equal('', run({ 'compile', 'staging_queries/shop/slow.lua', '-q' }).err)
+    local code = program.shell(('cd %s && timeout --preserve-status -s INT 2 %s run -c production/staging_queries/shop/slow.v1 '
+      .. '--ds 2024-01-03 --step-days 1 >out 2>err'):format(dir, program.quote(program.bin)))
+    assert.equal(130, code)
+    assert.matches('stopped by the user', program.read(dir .. '/err'), 1, true)
+    assert.equal(0, program.shell('test -z "$(find ' .. dir .. '/warehouse -name "ds=*")"'))
+  end)
+
   it('interrupts a query', function()
     local code = program.shell(('timeout --preserve-status -s INT 1.5 %s sql --duckdb '
       .. '"SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b" >/dev/null 2>%s/err')

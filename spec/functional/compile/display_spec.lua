@@ -76,8 +76,8 @@ describe('compile --table-display', function()
 
   it('is JSON between marks for people', function()
     local r = program.run({ 'compile', 'group_bys/shop/g.lua', '--table-display' }, { cwd = dir })
-    assert.matches('shop.g.plain - Output GroupBy Tables\njson.start\n{\n  "backfill": [\n    "ns.shop_g_plain"\n  ]\n}\njson.end\n',
-      r.out, 1, true)
+    assert.matches('shop.g.plain - Output GroupBy Tables\njson.start\n{\n  "backfill": [\n    "ns.shop_g_plain"\n  ]\n}\n'
+      .. 'json.end\n', r.out, 1, true)
   end)
 end)
 
@@ -96,7 +96,8 @@ end)
 
 describe("compile.py's options", function()
   it('mean the same here', function()
-    local r = program.run({ 'compile', '--chronon_root', dir, '--input_path', 'joins/shop/j.lua', '--yes', '--debug' }, { cwd = '/' })
+    local r = program.run({ 'compile', '--chronon_root', dir, '--input_path', 'joins/shop/j.lua', '--yes', '--debug' },
+      { cwd = '/' })
     assert.equal(0, r.code, r.err)
     assert.equal(0, program.shell('test -e ' .. dir .. '/production/joins/shop/j.daily'))
     program.write(dir .. '/joins/shop/j.lua', (JOIN:gsub('sample_percent = 5, ', '')))

@@ -135,6 +135,52 @@ describe('a run', function()
   end)
 end)
 
+describe('what is no regular file', function()
+  local function compiled(...)
+    return program.run({ 'compile', ... }, { cwd = repo })
+  end
+
+  --- A program that opened the pipe would wait for ever.
+  before_each(function()
+    program.shell(('mkdir -p %s/group_bys/team %s/production/joins/team'):format(repo, repo))
+    program.shell('mkfifo ' .. repo .. '/group_bys/team/pipe.lua')
+  end)
+
+  it('is refused when it is asked for or required, and else left alone', function()
+    local r = compiled('group_bys/team/pipe.lua')
+    assert.equal(2, r.code)
+    assert.matches('group_bys/team/pipe.lua is no regular file', r.err, 1, true)
+    group_by('a')
+    assert.equal(0, compiled('--all').code)
+    write('group_bys/team/b.lua', 'return { v1 = require("group_bys.team.pipe").v1 }')
+    assert.matches('group_bys/team/pipe.lua: is no regular file', compiled('group_bys/team/b.lua').err, 1, true)
+  end)
+
+  it('is refused among what is compiled', function()
+    group_by('a')
+    program.shell('mkfifo ' .. repo .. '/production/joins/team/j.v1')
+    assert.matches('production/joins/team/j.v1: is no regular file', compiled('group_bys/team/a.lua').err, 1, true)
+    local r = program.run({ 'run', '--conf', 'production/joins/team/j.v1' }, { cwd = repo })
+    assert.matches('--conf production/joins/team/j.v1 is no regular file', r.err, 1, true)
+  end)
+end)
+
+describe('a mistake in a file that another requires', function()
+  it('is told by its own place, once', function()
+    write('group_bys/team/b.lua', 'local h = require("group_bys.team.helper")\nreturn { v1 = h.v1 }')
+    for text, message in pairs({
+      ['local h = 5\nlocal x = h.foo.bar'] = "attempt to index local 'h' (a number value)",
+      ['local h = 5\nlocal x = = 1'] = "unexpected symbol near '='",
+      ['local c = require "chronon"\nlocal w = c.Window { length = "x", time_unit = c.TimeUnit.DAYS }'] =
+        'Window.length: expected a whole number, got the string "x"',
+    }) do
+      write('group_bys/team/helper.lua', text)
+      assert.equal('error: group_bys/team/helper.lua:2: ' .. message .. ' (required by group_bys/team/b.lua)\n',
+        program.run({ 'compile', 'group_bys/team/b.lua', '-q' }, { cwd = repo }).err)
+    end
+  end)
+end)
+
 describe('what fails', function()
   it('has file and line, and the rest is compiled all the same', function()
     group_by('good', 'online = true')

@@ -73,8 +73,10 @@ describe('an error of the author', function()
     says('Aggregation.operation: expected c.Operation, got the string "X"', "c.Aggregation { operation = 'X' }")
     says('Operation.SUM: takes no argument', 'c.Operation.SUM(3)')
     says('Operation.HISTOGRAM: takes no argument; c.Operation.HISTOGRAM_K does', 'c.Operation.HISTOGRAM(3)')
-    says('Window.timeUnit: expected c.TimeUnit (such as c.TimeUnit.DAYS), got an Accuracy',
+    says('Window.time_unit: expected c.TimeUnit (such as c.TimeUnit.DAYS), got an Accuracy',
       'c.Window { length = 1, time_unit = c.Accuracy.SNAPSHOT }')
+    says('Window.timeUnit: expected c.TimeUnit (such as c.TimeUnit.DAYS), got an Accuracy',
+      'c.Window { length = 1, timeUnit = c.Accuracy.SNAPSHOT }')
     says('Query: takes one table, as in c.Query { selects = ... }, and got the string "x"', "c.Query('x')")
     says('Source: takes one table', "c.Source(c.EventSource { table = 't', query = c.Query {} })")
     says('the parameter `timeUnit` is given twice',

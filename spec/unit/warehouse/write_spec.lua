@@ -214,12 +214,22 @@ describe('warehouse: writing', function()
     end)
   end
 
-  it('quotes names as they come', function()
+  it('quotes names as they come: of columns, and of sources', function()
+    wh:write('out.t', [[SELECT 1 AS "a""b' c", '2024-01-01' AS ds]])
+    assert.equal([[a"b' c int, ds string]], wh:find('out.t').schema)
     local name = 'o d"d.t\'a "b" é;--'
-    wh:write(name, [[SELECT 1 AS "a""b' c", '2024-01-01' AS ds]])
-    wh:use(name)
-    assert.equal('1,2024-01-01', wh:text([[SELECT * FROM "o d""d"."t'a ""b"" é;--"]]))
-    assert.equal([[a"b' c int, ds string]], wh:find(name).schema)
+    support.write_file(wh.home .. '/s.csv', 'a,ds\n1,2024-01-01\n')
+    local other = support.open({ root = wh.root, sources = { [name] = wh.home .. '/s.csv' } })
+    other:use(name)
+    assert.equal('1,2024-01-01', other:text([[SELECT * FROM "o d""d"."t'a ""b"" é;--"]]))
+    other:close()
+  end)
+
+  it('makes tables of plain names only', function()
+    for name, part in pairs({ ['a b;c.x'] = 'namespace', ['a.x-y'] = 'name', ['a.é'] = 'name' }) do
+      assert.error_matches(function() wh:write(name, "SELECT 1 AS a, '2024-01-01' AS ds") end,
+        ('table "%s" cannot be made: its %s may have letters, digits and _ only'):format(name, part), 1, true)
+    end
   end)
 
   it('does not touch a source', function()
