@@ -162,6 +162,8 @@ function M.group_by(group_by, path)
   check_columns(group_by, path)
   if group_by.aggregations == nil then
     check_no_aggregations(group_by, path)
+  elseif #group_by.aggregations == 0 then
+    fail(path .. '.aggregations', 'is empty: give at least one, or leave it out where entities have one row a key already')
   else
     check_aggregations(group_by, path)
   end

@@ -297,6 +297,7 @@ static chn_status aggregate_step(struct work *w, const char *sql, struct chn_err
     return CHN_E_ARGUMENT;
   }
   w->plan->needs_time |= !w->entities;
+  int64_t newest = INT64_MIN;
   const struct source_reach reach = source_reach_of(w->gb);
   w->reach_ms = reach.unbounded ? INT64_MAX : reach.window_ms;
   status = group_by_select(w->job, w->gb, base, w->plan->n_parts, "wh_frame('group_by')",
@@ -315,10 +316,14 @@ static chn_status aggregate_step(struct work *w, const char *sql, struct chn_err
     .seen = remember_keys,
     .begin = begin_pass,
     .visit = visit,
+    .newest = &newest,
     .user = w,
   };
   if (status == CHN_OK) {
     status = scan_run(w->job, &r, err);
+  }
+  if (status == CHN_OK && !w->entities) {
+    status = source_check_times(w->job, w->gb, model_infer_accuracy(w->gb), w->step, newest, err);
   }
   drop_keys(w);
   return status;

@@ -226,6 +226,7 @@ static chn_status answer_frame(void *user, struct agg_frame *frame, struct chn_e
 static chn_status scan_answers(struct work *w, struct chn_err *err)
 {
   const struct agg_queries *q = &w->asked.queries;
+  int64_t newest = INT64_MIN;
   int64_t first = INT64_MAX;
   int64_t last = INT64_MIN;
   for (size_t i = 0; i < q->n; i++) {
@@ -251,9 +252,13 @@ static chn_status scan_answers(struct work *w, struct chn_err *err)
                                                         : first - reach.window_ms - CHN_DAY_MS,
     .to = w->entities || q->n == 0 ? INT64_MAX : last,
     .visit = answer_frame,
+    .newest = &newest,
     .user = w,
   };
-  return scan_run(w->job, &r, err);
+  const chn_status status = scan_run(w->job, &r, err);
+  return status == CHN_OK && !w->entities && q->n > 0
+             ? source_check_times(w->job, w->gb, w->accuracy, w->scan_range, newest, err)
+             : status;
 }
 
 /// The answers of entities with mutations, which come from no frame.

@@ -142,6 +142,9 @@ static chn_status feed(struct pass *p, const struct layout *l, const struct row_
     r->seen(r->user, keys, ids, n);
   }
   const int64_t *ts = l->ts >= 0 ? cols[l->ts].data : NULL;
+  for (size_t i = 0; i < n && ts != NULL && r->newest != NULL; i++) {
+    *r->newest = ts[i] > *r->newest ? ts[i] : *r->newest;
+  }
   return agg_frame_append(p->frame, ids, ts, inputs, n, err);
 }
 
@@ -287,6 +290,9 @@ chn_status scan_run(struct batch_job *job, const struct scan_request *r, struct 
 {
   const char *sql = narrowed(job->arena, r);
   struct pass p = { .job = job, .r = r };
+  if (r->newest != NULL) {
+    *r->newest = INT64_MIN;
+  }
   if (r->begin != NULL) {
     r->begin(r->user);
   }

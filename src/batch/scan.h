@@ -20,6 +20,8 @@ struct scan_request {
   /// Only rows with from <= ts < to are of use; INT64_MIN, INT64_MAX: all.
   int64_t from;
   int64_t to;
+  /// Set to the greatest ts that was read, INT64_MIN where there is none. May be NULL.
+  int64_t *newest;
   /// Called with n rows of the key columns and their ids before the rows go into the frame
   /// (KEY_INTERN: the place to remember new keys' values). May be NULL.
   void (*seen)(void *user, const struct row_col *keys, const int32_t *ids, size_t n);

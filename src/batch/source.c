@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "batch/columns.h"
-#include "batch/run_ds.h"
+#include "batch/source_scan.h"
 #include "model/names.h"
 #include "warehouse/sql.h"
 
@@ -102,237 +101,32 @@ chn_status source_days(struct batch_job *job, const char *table, const char *col
   return CHN_OK;
 }
 
-// ---- one scan ---------------------------------------------------------------------------------
-
-/// A scan being put together.
-struct scan {
-  struct batch_job *job;
-  const struct model_query *query; ///< may be NULL
-  const char *table;               ///< without sub-partitions
-  struct wh_table found;
-  bool partitioned;
-  const char *column;   ///< the partition column in the table
-  const char *first_ds; ///< bounds, inclusive; NULL: open
-  const char *last_ds;
-  const char *asked_ds;    ///< first day that a GroupBy is asked for; NULL: no GroupBy
-  bool empty;              ///< the bounds exclude everything
-  struct model_pair *fill; ///< name -> DuckDB SQL, used where no select has the name
-  int32_t n_fill, fill_room;
-};
-
-static void fill_in(struct scan *s, const char *name, const char *sql)
-{
-  for (int32_t i = 0; i < s->n_fill; i++) {
-    if (strcmp(s->fill[i].key, name) == 0) {
-      return;
-    }
-  }
-  if (s->n_fill == s->fill_room) {
-    struct model_pair *old = s->fill;
-    s->fill_room = s->fill_room > 0 ? s->fill_room * 2 : 16;
-    s->fill = arena_calloc(s->job->arena, (size_t)s->fill_room, sizeof *s->fill);
-    for (int32_t i = 0; i < s->n_fill; i++) {
-      s->fill[i] = old[i];
-    }
-  }
-  s->fill[s->n_fill++] = (struct model_pair){ name, sql };
-}
-
-static chn_status rendered(struct arena *a, const char *what, const char *spark, char **out,
-                           struct chn_err *err)
-{
-  chn_status status = sql_render_expr(a, spark, out, err);
-  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s \"%s\"", what, spark);
-}
-
-/// Makes the later of two lower bounds, or the earlier of two upper ones, hold.
-static void bound(const char **have, const char *other, bool lower)
-{
-  if (other == NULL) {
-    return;
-  }
-  const int order = *have == NULL ? 0 : strcmp(other, *have);
-  if (*have == NULL || (lower ? order > 0 : order < 0)) {
-    *have = other;
-  }
-}
-
-static const char *ds_text(struct arena *a, int32_t day)
-{
-  char text[CHN_DS_SIZE];
-  return arena_strdup(a, chn_ds_of_day(day, text));
-}
-
-static chn_status projection(struct scan *s, struct chn_buf *out, struct chn_err *err)
-{
-  struct arena *a = s->job->arena;
-  const struct model_query *q = s->query;
-  if (q == NULL || q->selects == NULL) {
-    chn_buf_adds(out, "*");
-    return CHN_OK;
-  }
-  const char *comma = "";
-  const bool one_day = s->partitioned && s->first_ds != NULL && s->last_ds != NULL &&
-                       strcmp(s->first_ds, s->last_ds) == 0;
-  for (int32_t i = 0; i < q->n_selects; i++) {
-    char *sql = NULL;
-    const char *text = NULL;
-    chn_status status =
-        run_ds_expand(a, q->selects[i].value, one_day ? s->asked_ds : NULL, &text, err);
-    if (status == CHN_OK) {
-      status = rendered(a, "select", text, &sql, err);
-    }
-    if (status != CHN_OK) {
-      return status;
-    }
-    chn_buf_addf(out, "%s%s AS %s", comma, sql, wh_quote_name(a, q->selects[i].key));
-    comma = ", ";
-  }
-  for (int32_t i = 0; i < s->n_fill; i++) {
-    if (model_pair_find(q->selects, q->n_selects, s->fill[i].key) == NULL) {
-      chn_buf_addf(out, "%s%s AS %s", comma, s->fill[i].value, wh_quote_name(a, s->fill[i].key));
-      comma = ", ";
-    }
-  }
-  return CHN_OK;
-}
-
-static chn_status conditions(struct scan *s, struct chn_buf *out, struct chn_err *err)
-{
-  struct arena *a = s->job->arena;
-  const char *join = " WHERE ";
-  for (int32_t i = 0; s->query != NULL && i < s->query->n_wheres; i++) {
-    char *sql = NULL;
-    chn_status status = rendered(a, "where", s->query->wheres[i], &sql, err);
-    if (status != CHN_OK) {
-      return status;
-    }
-    chn_buf_addf(out, "%s(%s)", join, sql);
-    join = " AND ";
-  }
-  const char *column = wh_quote_name(a, s->column);
-  if (s->empty) {
-    chn_buf_addf(out, "%sFALSE", join);
-  } else if (s->partitioned) {
-    if (s->first_ds != NULL) {
-      chn_buf_addf(out, "%s%s >= %s", join, column, wh_quote_string(a, s->first_ds));
-      join = " AND ";
-    }
-    if (s->last_ds != NULL) {
-      chn_buf_addf(out, "%s%s <= %s", join, column, wh_quote_string(a, s->last_ds));
-    }
-  }
-  return CHN_OK;
-}
-
-const char *source_quoted(struct arena *a, const char *table)
-{
-  const char *dot = strchr(table, '.');
-  if (dot == NULL) {
-    return wh_quote_name(a, table);
-  }
-  return arena_printf(a, "%s.%s", wh_quote_name(a, arena_strndup(a, table, (size_t)(dot - table))),
-                      wh_quote_name(a, dot + 1));
-}
-
-/// Whether every column that the scan names is there. A query without selects selects all.
-static chn_status check_columns(const struct scan *s, struct chn_err *err)
-{
-  struct arena *a = s->job->arena;
-  const struct model_query *q = s->query;
-  chn_status status = columns_check(a, &s->found, q, err);
-  for (int32_t i = 0; i < s->n_fill && status == CHN_OK && q != NULL && q->selects != NULL; i++) {
-    const char *name = s->fill[i].key;
-    if (strcmp(s->fill[i].value, wh_quote_name(a, name)) == 0 &&
-        model_pair_find(q->selects, q->n_selects, name) == NULL) {
-      status = columns_need(a, &s->found, name, err);
-    }
-  }
-  return status;
-}
-
-static chn_status scan_sql(struct scan *s, struct chn_buf *out, struct chn_err *err)
-{
-  struct arena *a = s->job->arena;
-  chn_status checked = check_columns(s, err);
-  if (checked != CHN_OK) {
-    return checked;
-  }
-  if (s->partitioned) {
-    fill_in(s, "ds", wh_quote_name(a, s->column));
-  }
-  if (s->first_ds != NULL && s->last_ds != NULL && strcmp(s->first_ds, s->last_ds) > 0) {
-    s->empty = true;
-  }
-  chn_status status = wh_use(s->job->wh, s->table, err);
-  if (status != CHN_OK) {
-    return status;
-  }
-  chn_buf_adds(out, "SELECT ");
-  status = projection(s, out, err);
-  if (status == CHN_OK) {
-    chn_buf_addf(out, " FROM %s", source_quoted(a, s->table));
-    status = conditions(s, out, err);
-  }
-  return status == CHN_OK ? CHN_OK : chn_wrap(err, "%s", s->table);
-}
-
-/// Bounds that are no days would compare as text and silently leave everything out.
-static chn_status check_bounds(const struct model_query *q, struct chn_err *err)
-{
-  int32_t day;
-  if (q != NULL && q->start_partition != NULL &&
-      chn_day_of_ds(q->start_partition, &day, err) != CHN_OK) {
-    return chn_wrap(err, "start_partition");
-  }
-  if (q != NULL && q->end_partition != NULL &&
-      chn_day_of_ds(q->end_partition, &day, err) != CHN_OK) {
-    return chn_wrap(err, "end_partition");
-  }
-  return CHN_OK;
-}
-
-/// Opens a scan on an authored table name.
-static chn_status scan_init(struct scan *s, struct batch_job *job, const char *table,
-                            const struct model_query *query, struct chn_err *err)
-{
-  *s = (struct scan){ .job = job, .query = query, .column = source_partition_column(query) };
-  if (table == NULL) {
-    return chn_fail(err, CHN_E_ARGUMENT, "the source names no table");
-  }
-  s->table = model_table_without_subpartitions(job->arena, table);
-  chn_status status = check_bounds(query, err);
-  if (status == CHN_OK) {
-    status = wh_table_find(job->wh, s->table, job->arena, &s->found, err);
-  }
-  s->partitioned = status == CHN_OK && row_schema_find(&s->found.schema, s->column) >= 0;
-  return status;
-}
-
 // ---- a GroupBy's sources ----------------------------------------------------------------------
 
 /// `ts` of an event source: its time column, the column ts itself, or for snapshots without one
 /// the last millisecond of the partition's day.
-static chn_status fill_event_time(struct scan *s, enum model_accuracy accuracy, struct chn_err *err)
+static chn_status fill_event_time(struct source_scan *s, enum model_accuracy accuracy,
+                                  struct chn_err *err)
 {
   struct arena *a = s->job->arena;
+  s->timed = true;
   if (s->query != NULL && s->query->time_column != NULL) {
     char *sql = NULL;
-    chn_status status = rendered(a, "time_column", s->query->time_column, &sql, err);
-    fill_in(s, "ts", sql);
+    chn_status status = scan_render(a, "time_column", s->query->time_column, &sql, err);
+    scan_fill(s, "ts", sql);
     return status;
   }
   if (accuracy == MODEL_TEMPORAL) {
-    fill_in(s, "ts", "\"ts\"");
+    scan_fill(s, "ts", "\"ts\"");
   } else if (s->partitioned) {
-    fill_in(s, "ts",
-            arena_printf(a, "(epoch_ms(CAST(%s AS TIMESTAMP)) + 86399999)",
-                         wh_quote_name(a, s->column)));
+    scan_fill(s, "ts",
+              arena_printf(a, "(epoch_ms(CAST(%s AS TIMESTAMP)) + 86399999)",
+                           wh_quote_name(a, s->column)));
   }
   return CHN_OK;
 }
 
-static chn_status event_bounds(struct scan *s, const struct model_group_by *gb,
+static chn_status event_bounds(struct source_scan *s, const struct model_group_by *gb,
                                const struct model_event_source *e, struct days range,
                                struct chn_err *err)
 {
@@ -347,62 +141,73 @@ static chn_status event_bounds(struct scan *s, const struct model_group_by *gb,
         return status;
       }
       s->empty = have.n == 0;
-      day = have.n > 0 ? ds_text(a, have.day[have.n - 1]) : NULL;
+      day = have.n > 0 ? scan_ds(a, have.day[have.n - 1]) : NULL;
     }
     s->first_ds = s->last_ds = day;
     return CHN_OK;
   }
   const struct source_reach reach = source_reach_of(gb);
   if (!reach.unbounded) {
-    s->first_ds = ds_text(a, chn_day_of_ms(chn_ms_of_day(range.first - 1) - reach.window_ms));
+    s->first_ds = scan_ds(a, chn_day_of_ms(chn_ms_of_day(range.first - 1) - reach.window_ms));
   }
-  s->last_ds = ds_text(a, range.last);
-  bound(&s->first_ds, q != NULL ? q->start_partition : NULL, true);
-  bound(&s->last_ds, q != NULL ? q->end_partition : NULL, false);
+  s->last_ds = scan_ds(a, range.last);
+  scan_bound(&s->first_ds, q != NULL ? q->start_partition : NULL, true);
+  scan_bound(&s->last_ds, q != NULL ? q->end_partition : NULL, false);
   return CHN_OK;
 }
 
-static chn_status entity_scan(struct scan *s, struct days range, struct chn_err *err)
+static chn_status entity_scan(struct source_scan *s, struct days range, struct chn_err *err)
 {
   struct arena *a = s->job->arena;
   const struct model_query *q = s->query;
-  s->first_ds = ds_text(a, range.first);
-  s->last_ds = ds_text(a, range.last);
-  bound(&s->first_ds, q != NULL ? q->start_partition : NULL, true);
-  bound(&s->last_ds, q != NULL ? q->end_partition : NULL, false);
+  s->first_ds = scan_ds(a, range.first);
+  s->last_ds = scan_ds(a, range.last);
+  scan_bound(&s->first_ds, q != NULL ? q->start_partition : NULL, true);
+  scan_bound(&s->last_ds, q != NULL ? q->end_partition : NULL, false);
   if (q == NULL || q->time_column == NULL) {
     return CHN_OK;
   }
   char *sql = NULL;
-  chn_status status = rendered(a, "time_column", q->time_column, &sql, err);
-  fill_in(s, "ts", sql);
+  chn_status status = scan_render(a, "time_column", q->time_column, &sql, err);
+  scan_fill(s, "ts", sql);
   return status;
 }
 
-static chn_status source_scan(struct batch_job *job, const struct model_group_by *gb,
-                              const struct model_source *src, enum model_accuracy accuracy,
-                              struct days range, struct chn_buf *out, struct chn_err *err)
+static bool has_windows(const struct model_group_by *gb)
 {
-  struct scan s;
+  for (int32_t i = 0; i < gb->n_aggregations; i++) {
+    if (gb->aggregations[i].n_windows > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static chn_status write_source(struct source_scan *s, struct batch_job *job,
+                               const struct model_group_by *gb, const struct model_source *src,
+                               enum model_accuracy accuracy, struct days range, struct chn_buf *out,
+                               struct chn_err *err)
+{
   chn_status status =
-      scan_init(&s, job, model_source_table(job->arena, src), model_source_query(src), err);
+      scan_open(s, job, model_source_table(job->arena, src), model_source_query(src), err);
   if (status != CHN_OK) {
     return status;
   }
-  s.asked_ds = ds_text(job->arena, range.first);
+  s->asked_ds = scan_ds(job->arena, range.first);
   for (int32_t i = 0; i < gb->n_key_columns; i++) {
-    fill_in(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
+    scan_fill(s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
   }
   if (source_is_entities(src)) {
-    status = entity_scan(&s, range, err);
+    status = entity_scan(s, range, err);
+    s->timed = has_windows(gb);
   } else {
     const struct model_event_source none = { 0 };
-    status = event_bounds(&s, gb, src->events != NULL ? src->events : &none, range, err);
+    status = event_bounds(s, gb, src->events != NULL ? src->events : &none, range, err);
     if (status == CHN_OK) {
-      status = fill_event_time(&s, accuracy, err);
+      status = fill_event_time(s, accuracy, err);
     }
   }
-  return status == CHN_OK ? scan_sql(&s, out, err) : status;
+  return status == CHN_OK ? scan_write(s, out, err) : status;
 }
 
 chn_status source_group_by_sql(struct batch_job *job, const struct model_group_by *gb,
@@ -415,9 +220,15 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
     return chn_fail(err, CHN_E_ARGUMENT,
                     "the GroupBy has no keys: nothing says whose its rows are");
   }
+  if (gb->aggregations != NULL && gb->n_aggregations == 0) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "aggregations is an empty list, which gives no column; leave it out where "
+                    "entities have one row a key already");
+  }
   for (int32_t i = 0; i < gb->n_sources && status == CHN_OK; i++) {
     chn_buf_adds(&text, i > 0 ? " UNION ALL BY NAME " : "");
-    status = source_scan(job, gb, &gb->sources[i], accuracy, range, &text, err);
+    struct source_scan s;
+    status = write_source(&s, job, gb, &gb->sources[i], accuracy, range, &text, err);
     if (status != CHN_OK) {
       chn_wrap(err, "source %d", i + 1);
     }
@@ -427,17 +238,39 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
   return status;
 }
 
+chn_status source_check_times(struct batch_job *job, const struct model_group_by *gb,
+                              enum model_accuracy accuracy, struct days range, int64_t newest,
+                              struct chn_err *err)
+{
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < gb->n_sources && status == CHN_OK && scan_doubts(newest); i++) {
+    struct chn_buf text = { 0 };
+    struct source_scan s;
+    if (!source_is_entities(&gb->sources[i])) {
+      status = write_source(&s, job, gb, &gb->sources[i], accuracy, range, &text, err);
+      if (status == CHN_OK && scan_check_times(&s, chn_buf_str(&text), err) != CHN_OK) {
+        status = chn_wrap(err, "table %s", s.table);
+      }
+      if (status != CHN_OK) {
+        chn_wrap(err, "source %d", i + 1);
+      }
+    }
+    chn_buf_deinit(&text);
+  }
+  return status;
+}
+
 /// A column of mutations that a query may name by an expression.
-static chn_status fill_mutation(struct scan *s, const char *name, const char *expression,
+static chn_status fill_mutation(struct source_scan *s, const char *name, const char *expression,
                                 struct chn_err *err)
 {
   char *sql = NULL;
   if (expression == NULL) {
-    fill_in(s, name, wh_quote_name(s->job->arena, name));
+    scan_fill(s, name, wh_quote_name(s->job->arena, name));
     return CHN_OK;
   }
-  chn_status status = rendered(s->job->arena, name, expression, &sql, err);
-  fill_in(s, name, sql);
+  chn_status status = scan_render(s->job->arena, name, expression, &sql, err);
+  scan_fill(s, name, sql);
   return status;
 }
 
@@ -446,20 +279,20 @@ static chn_status mutation_scan(struct batch_job *job, const struct model_group_
                                 struct chn_buf *out, struct chn_err *err)
 {
   const struct model_query *q = model_source_query(src);
-  struct scan s;
+  struct source_scan s;
   if (src->entities == NULL || src->entities->mutation_table == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT,
                     "entities with TEMPORAL accuracy are computed from mutations, but %s has no "
                     "mutation_table; set it, or make the accuracy SNAPSHOT",
                     model_source_table(job->arena, src));
   }
-  chn_status status = scan_init(&s, job, src->entities->mutation_table, q, err);
+  chn_status status = scan_open(&s, job, src->entities->mutation_table, q, err);
   if (status != CHN_OK) {
     return chn_wrap(err, "mutation_table");
   }
-  s.asked_ds = ds_text(job->arena, days.first);
+  s.asked_ds = scan_ds(job->arena, days.first);
   for (int32_t i = 0; i < gb->n_key_columns; i++) {
-    fill_in(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
+    scan_fill(&s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
   }
   status = entity_scan(&s, days, err);
   if (status == CHN_OK) {
@@ -468,7 +301,7 @@ static chn_status mutation_scan(struct batch_job *job, const struct model_group_
   if (status == CHN_OK) {
     status = fill_mutation(&s, "is_before", q != NULL ? q->reversal_column : NULL, err);
   }
-  return status == CHN_OK ? scan_sql(&s, out, err) : status;
+  return status == CHN_OK ? scan_write(&s, out, err) : status;
 }
 
 chn_status source_mutations_sql(struct batch_job *job, const struct model_group_by *gb,
@@ -493,20 +326,20 @@ chn_status source_mutations_sql(struct batch_job *job, const struct model_group_
 chn_status source_left_sql(struct batch_job *job, const struct model_source *left,
                            struct days range, const char **sql, struct chn_err *err)
 {
-  struct scan s;
+  struct source_scan s;
   chn_status status =
-      scan_init(&s, job, model_source_table(job->arena, left), model_source_query(left), err);
+      scan_open(&s, job, model_source_table(job->arena, left), model_source_query(left), err);
   if (status != CHN_OK) {
     return chn_wrap(err, "left");
   }
-  s.first_ds = ds_text(job->arena, range.first);
-  s.last_ds = ds_text(job->arena, range.last);
+  s.first_ds = scan_ds(job->arena, range.first);
+  s.last_ds = scan_ds(job->arena, range.last);
   if (!source_is_entities(left)) {
     status = fill_event_time(&s, MODEL_TEMPORAL, err);
   }
   struct chn_buf text = { 0 };
   if (status == CHN_OK) {
-    status = scan_sql(&s, &text, err);
+    status = scan_write(&s, &text, err);
   }
   *sql = arena_strdup(job->arena, chn_buf_str(&text));
   chn_buf_deinit(&text);
@@ -517,15 +350,15 @@ chn_status source_table_sql(struct batch_job *job, const char *table,
                             const struct model_query *query, struct days range, const char **sql,
                             struct chn_err *err)
 {
-  struct scan s;
+  struct source_scan s;
   struct chn_buf text = { 0 };
-  chn_status status = scan_init(&s, job, table, query, err);
+  chn_status status = scan_open(&s, job, table, query, err);
   if (status == CHN_OK) {
-    s.first_ds = ds_text(job->arena, range.first);
-    s.last_ds = ds_text(job->arena, range.last);
-    bound(&s.first_ds, query != NULL ? query->start_partition : NULL, true);
-    bound(&s.last_ds, query != NULL ? query->end_partition : NULL, false);
-    status = scan_sql(&s, &text, err);
+    s.first_ds = scan_ds(job->arena, range.first);
+    s.last_ds = scan_ds(job->arena, range.last);
+    scan_bound(&s.first_ds, query != NULL ? query->start_partition : NULL, true);
+    scan_bound(&s.last_ds, query != NULL ? query->end_partition : NULL, false);
+    status = scan_write(&s, &text, err);
   }
   *sql = arena_strdup(job->arena, chn_buf_str(&text));
   chn_buf_deinit(&text);

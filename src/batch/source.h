@@ -31,6 +31,13 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
                                enum model_accuracy accuracy, struct days range, const char **sql,
                                struct chn_err *err);
 
+/// Called after a scan that saw no believable time: `newest` is the greatest ts it read, INT64_MIN
+/// where it read no row. Fails where all times of an event source are in seconds or microseconds,
+/// which would silently give an empty table.
+chn_status source_check_times(struct batch_job *job, const struct model_group_by *gb,
+                              enum model_accuracy accuracy, struct days range, int64_t newest,
+                              struct chn_err *err);
+
 /// The mutations of a GroupBy of entities, UNION ALL: what source_group_by_sql selects, and
 /// `mutation_ts` and `is_before`, over the mutation tables' partitions of `days`. A source without
 /// a mutation table is CHN_E_ARGUMENT.

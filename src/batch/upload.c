@@ -233,8 +233,9 @@ static const char **names_of(struct arena *a, const struct row_schema *s)
   return names;
 }
 
-static chn_status aggregate(struct work *w, const char *sql, struct chn_err *err)
+static chn_status aggregate(struct work *w, struct days range, const char *sql, struct chn_err *err)
 {
+  int64_t newest = INT64_MIN;
   const struct scan_request r = {
     .sql = sql,
     .plan = w->plan,
@@ -249,9 +250,13 @@ static chn_status aggregate(struct work *w, const char *sql, struct chn_err *err
     .seen = remember_keys,
     .begin = begin_pass,
     .visit = visit,
+    .newest = &newest,
     .user = w,
   };
-  const chn_status status = scan_run(w->job, &r, err);
+  chn_status status = scan_run(w->job, &r, err);
+  if (status == CHN_OK && !w->entities) {
+    status = source_check_times(w->job, w->gb, model_infer_accuracy(w->gb), range, newest, err);
+  }
   drop_keys(w);
   return status;
 }
@@ -401,9 +406,10 @@ chn_status upload_group_by(struct batch_job *job, const struct model_group_by *g
   const enum model_accuracy accuracy = model_infer_accuracy(gb);
   w.temporal = accuracy == MODEL_TEMPORAL;
   chn_status status = prepare(&w, err);
+  const int32_t last = w.temporal && !w.entities ? day + 1 : day;
+  const struct days range = { last, last };
   if (status == CHN_OK) {
-    const int32_t last = w.temporal && !w.entities ? day + 1 : day;
-    status = source_group_by_sql(job, gb, accuracy, (struct days){ last, last }, &sql, err);
+    status = source_group_by_sql(job, gb, accuracy, range, &sql, err);
   }
   if (status == CHN_OK) {
     status = wh_describe(job->wh, sql, job->arena, &w.schema, err);
@@ -421,7 +427,7 @@ chn_status upload_group_by(struct batch_job *job, const struct model_group_by *g
     status = upload_rows_new(job, sink, &w.keys, value_name(&w), &w.values, &w.rows, err);
   }
   if (status == CHN_OK) {
-    status = w.plan != NULL ? aggregate(&w, sql, err) : copy_rows(&w, sql, err);
+    status = w.plan != NULL ? aggregate(&w, range, sql, err) : copy_rows(&w, sql, err);
   }
   if (status == CHN_OK) {
     status = upload_rows_text(w.rows, "group_by_serving_info", info, err);

@@ -67,6 +67,50 @@ describe('a table that would be made', function()
   end)
 end)
 
+describe('a GroupBy whose expressions are of no use', function()
+  for what, case in pairs({
+    ['a where that is a string'] = { { where = 'k' },
+      'source 1: table my.t: where "k" is a string, and a condition is true or false; compare it' },
+    ['a where that is a number'] = { { where = 'val + 1' }, 'source 1: table my.t: where "val + 1" is a bigint' },
+    ['a time that is a string'] = { { time = 'k' }, 'source 1: table my.t: time_column "k" is a string, and times are '
+      .. 'epoch milliseconds; write time_column = "unix_timestamp(k) * 1000"' },
+    ['an aggregate in a select'] = { { select = 'sum(val)' },
+      'source 1: table my.t: select "sum(val)" aggregates, and a select is about one row; name the columns here' },
+    ['a select of wrong types'] = { { select = 'val + map(1, 2)' }, 'source 1: table my.t: select "val + map(1, 2)": ' },
+  }) do
+    it('fails by the place that names them: ' .. what, function()
+      local r = run(case[1], GOOD)
+      assert.equal(1, r.code)
+      assert.matches(case[2], r.err, 1, true)
+    end)
+  end
+end)
+
+describe('times in another unit', function()
+  local SECONDS = 'k,val,ts,ds\na,1,1704067200,2024-01-01\nb,2,1704067201,2024-01-01\n'
+  local MICROS = 'k,val,ts,ds\na,1,1704067200000000,2024-01-01\n'
+
+  it('are no reason for an empty table: seconds', function()
+    local r = run({}, SECONDS)
+    assert.equal(1, r.code)
+    assert.matches('source 1: table my.t: time_column "ts": all 2 times lie near 1970 (the newest is 1704067201, on '
+      .. '1970-01-20): likely seconds', r.err, 1, true)
+    assert.matches('write time_column = "ts * 1000"', r.err, 1, true)
+    assert.equal(0, run({ time = 'ts * 1000' }, SECONDS).code)
+  end)
+
+  it('are no reason for an empty table: microseconds', function()
+    local r = run({}, MICROS)
+    assert.equal(1, r.code)
+    assert.matches('all 1 times lie after the year 2100', r.err, 1, true)
+    assert.equal(0, run({ time = 'ts div 1000' }, MICROS).code)
+  end)
+
+  it('may be old in some rows', function()
+    assert.equal(0, run({}, SECONDS .. 'c,3,1704067200000,2024-01-01\n').code)
+  end)
+end)
+
 describe('a compiled GroupBy', function()
   local function changed(pattern, to)
     run({}, GOOD, '--dry-run')
@@ -81,6 +125,12 @@ describe('a compiled GroupBy', function()
     local r = changed('"keyColumns": %[.-%]', '"keyColumns": []')
     assert.equal(1, r.code)
     assert.matches('the GroupBy has no keys', r.err, 1, true)
+  end)
+
+  it('has an empty list of aggregations', function()
+    local r = changed('"aggregations": %b[]', '"aggregations": []')
+    assert.equal(1, r.code)
+    assert.matches('aggregations is an empty list, which gives no column; leave it out', r.err, 1, true)
   end)
 
   it('starts on what is no day', function()

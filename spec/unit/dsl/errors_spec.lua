@@ -175,6 +175,7 @@ describe('a GroupBy refuses', function()
 
   it('no keys', function()
     group_by_says('GroupBy.keys: is empty', 'gb { keys = {} }')
+    group_by_says('GroupBy.aggregations: is empty: give at least one, or leave it out', 'gb { aggregations = {} }')
   end)
 
   it('an aggregation without input', function()
