@@ -250,7 +250,7 @@ chn_status cli_get_share(const struct cli_args *args, const char *name, double *
 }
 
 /// Less is not enough for the SQL engine and one frame.
-static const double MIN_MEMORY = 64 * 1024 * 1024;
+static const double MIN_MEMORY = 16 * 1024 * 1024;
 
 static double unit_of(const char *suffix)
 {
@@ -289,7 +289,7 @@ chn_status cli_get_bytes(const struct cli_args *args, const char *name, uint64_t
                     text);
   }
   if (value * unit < MIN_MEMORY) {
-    return chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": at least 64MB are needed%s", name, text,
+    return chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": at least 16MB are needed%s", name, text,
                     *end ? "" : "; a number without a unit counts bytes");
   }
   *out = (uint64_t)(value * unit);

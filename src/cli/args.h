@@ -84,7 +84,7 @@ chn_status cli_get_int(const struct cli_args *args, const char *name, int32_t mi
 chn_status cli_get_share(const struct cli_args *args, const char *name, double *out,
                          struct chn_err *err);
 
-/// Bytes of memory: 500M, 4GB, 1.5g, 60% (of the machine's); at least 64 MB, at most 100 %. Leaves
+/// Bytes of memory: 500M, 4GB, 1.5g, 60% (of the machine's); at least 16 MB, at most 100 %. Leaves
 /// *out alone when unset.
 chn_status cli_get_bytes(const struct cli_args *args, const char *name, uint64_t *out,
                          struct chn_err *err);

@@ -96,7 +96,7 @@ describe('chronon sql', function()
     ['a table without a path'] = { { 'SELECT 1', '--table', 'raw.visits' }, 2, 'namespace.name=PATH' },
     ['a size without sense'] = { { 'SELECT 1', '--memory-limit', 'lots' }, 2, 'a size is needed' },
     ['more memory than there is'] = { { 'SELECT 1', '--memory-limit', '101%' }, 2, "more than all of the machine's memory" },
-    ['a limit that nothing fits into'] = { { 'SELECT 1', '--memory-limit', '63MB' }, 2, 'at least 64MB are needed' },
+    ['a limit that nothing fits into'] = { { 'SELECT 1', '--memory-limit', '15MB' }, 2, 'at least 16MB are needed' },
     ['a limit without its unit'] = { { 'SELECT 1', '--memory-limit', '4' }, 2, 'a number without a unit counts bytes' },
     ['a table with two paths'] = { { 'SELECT 1', '-t', 'a.b=x', '-t', 'a.b=y' }, 2, '--table a.b is given two paths: x and y' },
     ['an unknown column'] = { { 'SELECT pad FROM raw.visits' }, 1,
