@@ -69,12 +69,14 @@ static void fill(struct kv_store *store, const int32_t *datasets)
   char value[400];
   memset(value, 'v', sizeof value);
   for (int part = 0; part < PARTS; part++) {
+    const double start = chn_monotonic_ms();
     struct kv_load *load;
     must(kv_load_begin(&load, store, datasets[part], 1000, &err), &err);
     for (uint32_t i = 0; i < KEYS; i++) {
       must(kv_load_add(load, key, key_of(key, i), value, sizeof value, &err), &err);
     }
     must(kv_load_commit(load, &err), &err);
+    printf("%d values loaded in %.0f ms\n", KEYS, chn_monotonic_ms() - start);
     must(kv_create(store, datasets[PARTS + part], &err), &err);
     fill_streamed(store, datasets[PARTS + part], value);
   }

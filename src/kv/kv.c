@@ -73,8 +73,7 @@ chn_status kv_ping(struct kv_store *store, struct chn_err *err)
   return wrapped(store, store->ops->ping(store, err), err);
 }
 
-// --- names
-// -----------------------------------------------------------------------------------------
+// --- names ---
 
 static bool name_char(char c)
 {
@@ -170,8 +169,7 @@ void kv_list_free(struct kv_info *list)
   free(list);
 }
 
-// --- answers
-// ---------------------------------------------------------------------------------------
+// --- answers ---
 
 struct kv_answers_old {
   struct kv_answers_old *next;
@@ -234,8 +232,7 @@ void kv_answers_deinit(struct kv_answers *a)
   *a = (struct kv_answers){ 0 };
 }
 
-// --- reading
-// ---------------------------------------------------------------------------------------
+// --- reading ---
 
 chn_status kv_reader_open(struct kv_reader **out, struct kv_store *store, struct chn_err *err)
 {
@@ -307,8 +304,7 @@ chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void *
                  err);
 }
 
-// --- writing
-// ---------------------------------------------------------------------------------------
+// --- writing ---
 
 static chn_status check_marks(const struct kv_mark *marks, size_t count, struct chn_err *err)
 {
@@ -375,8 +371,7 @@ chn_status kv_expire(struct kv_store *store, int32_t dataset, int64_t before, in
   return wrapped(store, status, err);
 }
 
-// --- bulk load
-// -------------------------------------------------------------------------------------
+// --- bulk load ---
 
 chn_status kv_load_begin(struct kv_load **out, struct kv_store *store, int32_t dataset, int64_t ts,
                          struct chn_err *err)
@@ -417,8 +412,7 @@ void kv_load_abort(struct kv_load *load)
   }
 }
 
-// --- scanning
-// --------------------------------------------------------------------------------------
+// --- scanning ---
 
 chn_status kv_scan_open(struct kv_scan **out, struct kv_reader *reader, int32_t dataset,
                         const void *prefix, size_t prefix_len, const char *token,

@@ -1,16 +1,14 @@
-/// kv.h: the online store. Datasets of keys, each key with versions by time; keys and values are
-/// bytes.
+/// kv.h: the online store. Datasets of keys, each key with versions by time; all is bytes.
 ///
 /// A store is opened from a URL and hides which kind it is:
-///     lmdb:PATH                                a folder; many processes read it while others write
-///     redis://[[user]:password@]host[:port][/db]   rediss:// the same over TLS
-///     memory:[NAME]                            of this process; the same NAME is the same store
-/// `?name=value&...` after it sets options: `timeout` (ms, Redis), `map` (MiB, LMDB's first map
-/// size).
+///     lmdb:PATH       a folder; many processes read it while others write
+///     redis://[[user]:password@]host[:port][/db]      rediss:// the same over TLS
+///     memory:[NAME]   of this process; the same NAME is the same store
+/// `?name=value&...` after it sets options: `timeout` (ms, Redis), `ca` (a file of certificates,
+/// rediss), `map` (MiB, LMDB's first map size).
 ///
 /// What every kind promises:
-///  - a version is (dataset, key, ts); putting the same one again replaces its value, other ts
-///  stay;
+///  - a version is (dataset, key, ts); putting it again replaces its value, other ts stay;
 ///  - kv_commit writes all of its puts and marks or none;
 ///  - a bulk load appears at once: a kv_read sees one generation of a dataset, whole;
 ///  - errors are answers, within the time limit; nothing hangs on a dead server.
@@ -44,8 +42,7 @@ const char *kv_url(const struct kv_store *store);
 /// CHN_OK when the store answers.
 chn_status kv_ping(struct kv_store *store, struct chn_err *err);
 
-// --- datasets
-// --------------------------------------------------------------------------------------
+// --- datasets ---
 
 /// The handle of a name ([A-Za-z0-9_.-], at most KV_NAME_MAX), for kv_get and kv_put: small, dense,
 /// valid until kv_close. The dataset need not exist yet.
@@ -69,8 +66,7 @@ chn_status kv_list(struct kv_store *store, struct kv_info **list, size_t *count,
                    struct chn_err *err);
 void kv_list_free(struct kv_info *list);
 
-// --- reading
-// ---------------------------------------------------------------------------------------
+// --- reading ---
 
 struct kv_version {
   int64_t ts; ///< epoch ms
@@ -107,8 +103,7 @@ chn_status kv_read(struct kv_reader *reader, struct kv_get *gets, size_t count,
 chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void **data, size_t *len,
                         struct chn_err *err);
 
-// --- writing
-// ---------------------------------------------------------------------------------------
+// --- writing ---
 
 struct kv_put {
   int32_t dataset; ///< must exist (kv_create), else CHN_E_NOT_FOUND
@@ -140,8 +135,7 @@ chn_status kv_commit(struct kv_store *store, const struct kv_put *puts, size_t p
 chn_status kv_expire(struct kv_store *store, int32_t dataset, int64_t before, int64_t *removed,
                      struct chn_err *err);
 
-// --- bulk load
-// -------------------------------------------------------------------------------------
+// --- bulk load ---
 
 /// Starts a new generation of a dataset (made when missing), all of whose versions have this ts.
 /// Removes what a dead load of this dataset left. CHN_E_CONFLICT while another load of it is alive.
@@ -160,8 +154,7 @@ chn_status kv_load_commit(struct kv_load *load, struct chn_err *err);
 /// Removes what was added and frees `load`. NULL is allowed.
 void kv_load_abort(struct kv_load *load);
 
-// --- scanning
-// --------------------------------------------------------------------------------------
+// --- scanning ---
 
 struct kv_item {
   const void *key;

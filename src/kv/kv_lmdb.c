@@ -42,8 +42,7 @@ static void lmdb_close(struct kv_store *store)
   free(store);
 }
 
-// --- readers
-// ---------------------------------------------------------------------------------------
+// --- readers ---
 
 static chn_status lmdb_reader_open(struct kv_reader **out, struct kv_store *store,
                                    struct chn_err *err)
@@ -158,8 +157,7 @@ static void lmdb_read_end(struct kv_reader *reader)
   lmdb_leave(r);
 }
 
-// --- gets
-// ------------------------------------------------------------------------------------------
+// --- gets ---
 
 static int look_up(struct lmdb_reader *r, const char *name, uint32_t *live)
 {
@@ -300,8 +298,7 @@ static chn_status lmdb_ping(struct kv_store *store, struct chn_err *err)
   return with_read(store, NULL, NULL, err);
 }
 
-// --- scanning
-// --------------------------------------------------------------------------------------
+// --- scanning ---
 
 struct scan {
   struct kv_scan base;

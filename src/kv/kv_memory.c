@@ -43,8 +43,7 @@ static struct mem_core *core_of(struct kv_store *store)
   return ((struct store *)store)->core;
 }
 
-// --- opening
-// ---------------------------------------------------------------------------------------
+// --- opening ---
 
 static struct mem_core *core_new(const char *name)
 {
@@ -157,8 +156,7 @@ static chn_status memory_list(struct kv_store *store, struct kv_info **list, siz
   return CHN_OK;
 }
 
-// --- reading
-// ---------------------------------------------------------------------------------------
+// --- reading ---
 
 static chn_status memory_reader_open(struct kv_reader **out, struct kv_store *store,
                                      struct chn_err *err)
@@ -247,8 +245,7 @@ static chn_status memory_read_mark(struct kv_reader *reader, const char *name, c
   return CHN_OK;
 }
 
-// --- writing
-// ---------------------------------------------------------------------------------------
+// --- writing ---
 
 static void drop_versions(struct mem_core *c, struct mem_dataset *d, struct mem_versions *k,
                           size_t key_len, size_t n)
@@ -352,8 +349,7 @@ static chn_status memory_expire(struct kv_store *store, const char *name, int64_
   return CHN_OK;
 }
 
-// --- bulk load
-// -------------------------------------------------------------------------------------
+// --- bulk load ---
 
 static chn_status memory_load_begin(struct kv_load **out, struct kv_store *store, const char *name,
                                     int64_t ts, struct chn_err *err)
@@ -420,8 +416,7 @@ static void memory_load_abort(struct kv_load *load)
   free(l);
 }
 
-// --- scanning: keys in the order they came; the token is (place of the key, ts)
-// ---------------------
+// --- scanning: keys in the order they came; the token is (place of the key, ts) ---
 
 static chn_status memory_scan_open(struct kv_scan **out, struct kv_reader *reader, const char *name,
                                    const void *prefix, size_t prefix_len, const char *token,

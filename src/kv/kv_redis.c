@@ -1,26 +1,25 @@
-// The store in a Redis server: keys, reading, scanning. Writing is in redis_write.c and
-// redis_load.c, the connection in redis_conn.c.
+// The store in a Redis server: keys, and reading. Writing is in redis_write.c and redis_load.c,
+// scanning in redis_scan.c, the connection in redis_conn.c.
 //
-//     chronon:1:datasets                set: names of datasets
-//     chronon:1:{NAME}                  hash: next (generation), versions, version_ts, switched_ms
-//     chronon:1:{NAME}:live             string: the generation that readers use
-//     chronon:1:{NAME}:load             string: whose bulk load is under way, <server's run
-//     id>:<client's id> chronon:1:{NAME}:doomed           set: generations to be deleted, the one
-//     being loaded among them chronon:1:{NAME}:<gen>:keys       set: the keys of a generation, to
-//     scan and to delete it chronon:1:NAME:<gen>:{<key>}      sorted set: all versions of a key. A
-//     member is 8 bytes of ts, big
-//                                       endian with the sign bit turned, and then the value; all
-//                                       scores are 0, so that members are ordered by their bytes,
-//                                       that is by time
-//     chronon:1:mark:<name>             string: a mark
+//     chronon:1:datasets            set: names of datasets
+//     chronon:1:{NAME}              hash: next (generation), versions, version_ts, switched_ms
+//     chronon:1:{NAME}:live         string: the generation that readers use
+//     chronon:1:{NAME}:load         string: whose bulk load is under way, the server's run id and
+//                                   the id of the connection
+//     chronon:1:{NAME}:doomed       set: generations to be deleted, the one being loaded included
+//     chronon:1:{NAME}:<gen>:keys   set: the keys of a generation, to scan and to delete it
+//     chronon:1:NAME:<gen>:{<key>}  sorted set: all versions of a key
+//     chronon:1:mark:<name>         string: a mark
+//
+// A member of a key's sorted set is 8 bytes of ts, big endian with the sign bit turned, and then
+// the value. All scores are 0, so that members are ordered by their bytes: by time.
 //
 // A dataset's switch. Data of a generation are deleted only after :live has left it. So a read asks
 // for the data of the generation it last saw and *then* for :live: if that is still the same, the
 // data were whole; if not, it asks again. One round trip as long as nothing switches. There is no
 // snapshot beyond that: two kv_read of one kv_read_begin may see two days.
 //
-// Writes watch :live and the marks, so that a commit that meets a switch or another writer is
-// repeated.
+// Writes watch :live and the marks: a commit that meets a switch or another writer is repeated.
 //
 // Redis Cluster. What belongs together has one slot: a key's versions are one sorted set; a key of
 // the batch and the streaming dataset share the tag {<key>}; the records of a dataset share {NAME},
@@ -36,31 +35,7 @@
 
 #include "base/arena.h"
 
-struct slot { // what a reader knows of a dataset
-  bool known;
-  bool asked;   ///< :live is on its way
-  int64_t live; ///< 0: no such dataset
-};
-
-struct ask { // of one get in a kv_read
-  bool pending;
-  int64_t generation; ///< it was asked of; 0: not yet
-};
-
-struct reader {
-  struct kv_reader base;
-  struct redis_conn conn;
-  struct slot *slots; ///< by handle
-  size_t slot_count;
-  redisReply **replies; ///< what answers point into, until the read ends
-  size_t reply_count, reply_cap;
-  struct chn_buf key, bound;
-  struct ask *asks; ///< by get
-  size_t ask_cap;
-};
-
-// --- names
-// -----------------------------------------------------------------------------------------
+// --- names ---
 
 void redis_dataset_key(struct chn_buf *b, const char *name, const char *suffix)
 {
@@ -115,8 +90,7 @@ int64_t redis_number(const redisReply *reply)
   return reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
 }
 
-// --- opening
-// ---------------------------------------------------------------------------------------
+// --- opening ---
 
 static char *copy_of(const char *s)
 {
@@ -165,8 +139,7 @@ static chn_status redis_ping(struct kv_store *store, struct chn_err *err)
   return status;
 }
 
-// --- listing
-// ---------------------------------------------------------------------------------------
+// --- listing ---
 
 static void read_info(struct kv_info *info, const redisReply *hash)
 {
@@ -234,20 +207,19 @@ static chn_status redis_list(struct kv_store *store, struct kv_info **list, size
   return status;
 }
 
-// --- reading
-// ---------------------------------------------------------------------------------------
+// --- reading ---
 
 static chn_status redis_reader_open(struct kv_reader **out, struct kv_store *store,
                                     struct chn_err *err)
 {
   (void)err;
-  struct reader *r = chn_calloc(1, sizeof *r);
+  struct redis_reader *r = chn_calloc(1, sizeof *r);
   redis_conn_init(&r->conn, &((struct redis_store *)store)->url);
   *out = &r->base;
   return CHN_OK;
 }
 
-static void drop_replies(struct reader *r)
+static void drop_replies(struct redis_reader *r)
 {
   for (size_t i = 0; i < r->reply_count; i++) {
     freeReplyObject(r->replies[i]);
@@ -257,7 +229,7 @@ static void drop_replies(struct reader *r)
 
 static void redis_reader_close(struct kv_reader *reader)
 {
-  struct reader *r = (struct reader *)reader;
+  struct redis_reader *r = (struct redis_reader *)reader;
   drop_replies(r);
   redis_conn_deinit(&r->conn);
   chn_buf_deinit(&r->key);
@@ -277,10 +249,10 @@ static chn_status redis_read_begin(struct kv_reader *reader, struct chn_err *err
 
 static void redis_read_end(struct kv_reader *reader)
 {
-  drop_replies((struct reader *)reader);
+  drop_replies((struct redis_reader *)reader);
 }
 
-static void keep_reply(struct reader *r, redisReply *reply)
+static void keep_reply(struct redis_reader *r, redisReply *reply)
 {
   if (r->reply_count == r->reply_cap) {
     r->reply_cap = r->reply_cap ? r->reply_cap * 2 : 64;
@@ -289,7 +261,7 @@ static void keep_reply(struct reader *r, redisReply *reply)
   r->replies[r->reply_count++] = reply;
 }
 
-static struct slot *slot_of(struct reader *r, int32_t dataset)
+static struct redis_slot *slot_of(struct redis_reader *r, int32_t dataset)
 {
   const size_t needed = (size_t)dataset + 1;
   if (needed > r->slot_count) {
@@ -300,7 +272,7 @@ static struct slot *slot_of(struct reader *r, int32_t dataset)
   return &r->slots[dataset];
 }
 
-static void push_get(struct reader *r, const struct kv_get *get, const char *name,
+static void push_get(struct redis_reader *r, const struct kv_get *get, const char *name,
                      int64_t generation)
 {
   redis_data_key(&r->key, name, generation, get->key, get->key_len);
@@ -316,7 +288,7 @@ static void push_get(struct reader *r, const struct kv_get *get, const char *nam
              4);
 }
 
-static void answer(struct reader *r, struct kv_get *get, const redisReply *reply)
+static void answer(struct redis_reader *r, struct kv_get *get, const redisReply *reply)
 {
   struct kv_answers *a = &r->base.answers;
   kv_answers_start(a);
@@ -331,18 +303,18 @@ static void answer(struct reader *r, struct kv_get *get, const redisReply *reply
 
 // Sends what one attempt needs: the data, where a generation is known, and then :live of each
 // dataset.
-static void push_attempt(struct reader *r, const struct kv_get *gets, size_t count)
+static void push_attempt(struct redis_reader *r, const struct kv_get *gets, size_t count)
 {
   for (size_t i = 0; i < count; i++) {
-    struct slot *slot = slot_of(r, gets[i].dataset);
-    struct ask *ask = &r->asks[i];
+    struct redis_slot *slot = slot_of(r, gets[i].dataset);
+    struct redis_asked *ask = &r->asks[i];
     ask->generation = ask->pending && slot->known ? slot->live : 0;
     if (ask->generation) {
       push_get(r, &gets[i], kv_name(r->base.store, gets[i].dataset), ask->generation);
     }
   }
   for (size_t i = 0; i < count; i++) {
-    struct slot *slot = slot_of(r, gets[i].dataset);
+    struct redis_slot *slot = slot_of(r, gets[i].dataset);
     if (r->asks[i].pending && !slot->asked) {
       slot->asked = true;
       redis_dataset_key(&r->key, kv_name(r->base.store, gets[i].dataset), ":live");
@@ -352,7 +324,7 @@ static void push_attempt(struct reader *r, const struct kv_get *gets, size_t cou
 }
 
 // The versions, in the order of push_attempt.
-static chn_status take_versions(struct reader *r, struct kv_get *gets, size_t count,
+static chn_status take_versions(struct redis_reader *r, struct kv_get *gets, size_t count,
                                 chn_status *first, struct chn_err *err)
 {
   for (size_t i = 0; i < count; i++) {
@@ -375,11 +347,11 @@ static chn_status take_versions(struct reader *r, struct kv_get *gets, size_t co
   return CHN_OK;
 }
 
-static chn_status take_live(struct reader *r, const struct kv_get *gets, size_t count,
+static chn_status take_live(struct redis_reader *r, const struct kv_get *gets, size_t count,
                             struct chn_err *err)
 {
   for (size_t i = 0; i < count; i++) {
-    struct slot *slot = slot_of(r, gets[i].dataset);
+    struct redis_slot *slot = slot_of(r, gets[i].dataset);
     redisReply *reply;
     if (slot->asked) {
       const chn_status status = redis_take(&r->conn, &reply, err);
@@ -396,11 +368,11 @@ static chn_status take_live(struct reader *r, const struct kv_get *gets, size_t 
 }
 
 // What was asked of the generation that is still live is answered. Returns how many are not.
-static size_t settle(struct reader *r, struct kv_get *gets, size_t count)
+static size_t settle(struct redis_reader *r, struct kv_get *gets, size_t count)
 {
   size_t left = 0;
   for (size_t i = 0; i < count; i++) {
-    struct ask *ask = &r->asks[i];
+    struct redis_asked *ask = &r->asks[i];
     const int64_t live = slot_of(r, gets[i].dataset)->live;
     if (ask->pending && live == 0) {
       answer(r, &gets[i], NULL);
@@ -411,7 +383,7 @@ static size_t settle(struct reader *r, struct kv_get *gets, size_t count)
   return left;
 }
 
-static chn_status attempt(struct reader *r, struct kv_get *gets, size_t count, size_t *left,
+static chn_status attempt(struct redis_reader *r, struct kv_get *gets, size_t count, size_t *left,
                           chn_status *first, struct chn_err *err)
 {
   chn_status status = redis_ready(&r->conn, err);
@@ -431,11 +403,11 @@ static chn_status attempt(struct reader *r, struct kv_get *gets, size_t count, s
   return CHN_OK;
 }
 
-static chn_status check_gets(struct reader *r, struct kv_get *gets, size_t count,
+static chn_status check_gets(struct redis_reader *r, struct kv_get *gets, size_t count,
                              struct chn_err *err)
 {
   for (size_t i = 0; i < count; i++) {
-    r->asks[i] = (struct ask){ .pending = true };
+    r->asks[i] = (struct redis_asked){ .pending = true };
     gets[i].status = CHN_OK;
     gets[i].count = 0;
     gets[i].versions = NULL;
@@ -451,7 +423,7 @@ static chn_status check_gets(struct reader *r, struct kv_get *gets, size_t count
 static chn_status redis_read(struct kv_reader *reader, struct kv_get *gets, size_t count,
                              struct chn_err *err)
 {
-  struct reader *r = (struct reader *)reader;
+  struct redis_reader *r = (struct redis_reader *)reader;
   enum { ATTEMPTS = 20 }; // a dataset that switches that often in one read is none of ours
   if (count > r->ask_cap) {
     r->asks = chn_realloc(r->asks, count * sizeof *r->asks);
@@ -477,7 +449,7 @@ static chn_status redis_read(struct kv_reader *reader, struct kv_get *gets, size
 static chn_status redis_read_mark(struct kv_reader *reader, const char *name, const void **data,
                                   size_t *len, struct chn_err *err)
 {
-  struct reader *r = (struct reader *)reader;
+  struct redis_reader *r = (struct redis_reader *)reader;
   chn_status status = redis_ready(&r->conn, err);
   redisReply *reply = NULL;
   if (!status) {
@@ -493,188 +465,6 @@ static chn_status redis_read_mark(struct kv_reader *reader, const char *name, co
     keep_reply(r, reply);
   }
   return status;
-}
-
-// --- scanning: pages of SSCAN over the set of keys
-// -------------------------------------------------
-
-struct scan {
-  struct kv_scan base;
-  char *name;
-  int64_t live;
-  struct chn_buf pattern;
-  char cursor[32]; ///< of the page under way
-  char next[32];   ///< of the page after it
-  redisReply *page;
-  redisReply **versions; ///< of the page's keys
-  size_t key, version;   ///< the item to give
-  size_t given;          ///< of the page
-  size_t skip;           ///< of the first page, by the token
-  bool ended;
-  char token[64];
-};
-
-static void drop_page(struct scan *s)
-{
-  for (size_t i = 0; s->page && i < s->page->element[1]->elements; i++) {
-    freeReplyObject(s->versions[i]);
-  }
-  free(s->versions);
-  freeReplyObject(s->page);
-  s->versions = NULL;
-  s->page = NULL;
-}
-
-static void redis_scan_close(struct kv_scan *scan)
-{
-  struct scan *s = (struct scan *)scan;
-  drop_page(s);
-  chn_buf_deinit(&s->pattern);
-  free(s->name);
-  free(s);
-}
-
-// The prefix as a pattern of MATCH.
-static void make_pattern(struct chn_buf *b, const char *prefix, size_t n)
-{
-  for (size_t i = 0; i < n; i++) {
-    if (prefix[i] != '\0' && strchr("*?[]\\^-", prefix[i])) {
-      chn_buf_addc(b, '\\');
-    }
-    chn_buf_addc(b, prefix[i]);
-  }
-  chn_buf_addc(b, '*');
-}
-
-static chn_status redis_scan_open(struct kv_scan **out, struct kv_reader *reader, const char *name,
-                                  const void *prefix, size_t prefix_len, const char *token,
-                                  struct chn_err *err)
-{
-  struct reader *r = (struct reader *)reader;
-  struct scan *s = chn_calloc(1, sizeof *s);
-  s->name = chn_strdup(name);
-  snprintf(s->next, sizeof s->next, "0");
-  make_pattern(&s->pattern, prefix, prefix_len);
-  if (token && strcmp(token, "end") == 0) {
-    s->ended = true;
-  } else if (token && sscanf(token, "%31[0-9]:%zu", s->next, &s->skip) != 2) {
-    redis_scan_close(&s->base);
-    return chn_fail(err, CHN_E_ARGUMENT, "\"%s\" is no token of a scan of this store", token);
-  }
-  redisReply *live = NULL;
-  redis_dataset_key(&r->key, name, ":live");
-  chn_status status = redis_ready(&r->conn, err);
-  if (!status) {
-    status = redis_ask(&r->conn, &live, err,
-                       (struct redis_word[]){ redis_text("GET"), redis_buf(&r->key) }, 2);
-  }
-  if (status) {
-    redis_scan_close(&s->base);
-    return status;
-  }
-  s->live = redis_number(live);
-  s->ended = s->ended || s->live == 0;
-  freeReplyObject(live);
-  *out = &s->base;
-  return CHN_OK;
-}
-
-static chn_status next_page(struct scan *s, struct reader *r, struct chn_err *err)
-{
-  drop_page(s);
-  snprintf(s->cursor, sizeof s->cursor, "%s", s->next);
-  redis_index_key(&r->key, s->name, s->live);
-  redisReply *page = NULL;
-  chn_status status = redis_ready(&r->conn, err);
-  if (!status) {
-    status = redis_ask(&r->conn, &page, err,
-                       (struct redis_word[]){ redis_text("SSCAN"), redis_buf(&r->key),
-                                              redis_text(s->cursor), redis_text("MATCH"),
-                                              redis_buf(&s->pattern), redis_text("COUNT"),
-                                              redis_text("100") },
-                       7);
-  }
-  if (status) {
-    return status;
-  }
-  const redisReply *keys = page->element[1];
-  snprintf(s->next, sizeof s->next, "%s", page->element[0]->str);
-  for (size_t i = 0; i < keys->elements; i++) {
-    redis_data_key(&r->key, s->name, s->live, keys->element[i]->str, keys->element[i]->len);
-    redis_push(&r->conn,
-               (struct redis_word[]){ redis_text("ZRANGEBYLEX"), redis_buf(&r->key),
-                                      redis_text("-"), redis_text("+") },
-               4);
-  }
-  s->versions = chn_calloc(keys->elements + 1, sizeof(redisReply *));
-  for (size_t i = 0; i < keys->elements && !status; i++) {
-    status = redis_take(&r->conn, &s->versions[i], err);
-  }
-  s->page = page;
-  s->key = s->version = s->given = 0;
-  return status;
-}
-
-// The page's next version, or false.
-static bool next_item(struct scan *s, struct kv_item *item)
-{
-  const redisReply *keys = s->page ? s->page->element[1] : NULL;
-  while (keys && s->key < keys->elements) {
-    const redisReply *versions = s->versions[s->key];
-    if (s->version == versions->elements) {
-      s->key++;
-      s->version = 0;
-      continue;
-    }
-    const redisReply *member = versions->element[s->version++];
-    if (member->len >= REDIS_TS) { // else it is not ours
-      *item = (struct kv_item){ .key = keys->element[s->key]->str,
-                                .key_len = keys->element[s->key]->len };
-      item->version = (struct kv_version){ .ts = redis_ts(member->str),
-                                           .data = member->str + REDIS_TS,
-                                           .len = member->len - REDIS_TS };
-      s->given++;
-      return true;
-    }
-  }
-  return false;
-}
-
-static chn_status redis_scan_next(struct kv_scan *scan, struct kv_item *item, bool *found,
-                                  struct chn_err *err)
-{
-  struct scan *s = (struct scan *)scan;
-  while (!s->ended) {
-    if (next_item(s, item)) {
-      if (s->skip) {
-        s->skip--;
-        continue;
-      }
-      *found = true;
-      return CHN_OK;
-    }
-    if (s->page && strcmp(s->next, "0") == 0) {
-      s->ended = true;
-      break;
-    }
-    s->skip = s->page ? 0 : s->skip;
-    const chn_status status = next_page(s, (struct reader *)scan->reader, err);
-    if (status) {
-      return status;
-    }
-  }
-  return CHN_OK;
-}
-
-static const char *redis_scan_token(struct kv_scan *scan)
-{
-  struct scan *s = (struct scan *)scan;
-  if (s->ended) {
-    return "end";
-  }
-  snprintf(s->token, sizeof s->token, "%s:%zu", s->page ? s->cursor : s->next,
-           s->page ? s->given : s->skip);
-  return s->token;
 }
 
 const struct kv_ops kv_redis_ops = {

@@ -2,29 +2,25 @@
 //
 //     offset  size  what
 //     0       4     generation, big endian: one bulk load's content of one dataset, or all that was
-//     ever
-//                   put into a dataset that knows no loads. Numbers are given once and only grow.
+//                   put into a dataset without loads. Numbers are given once and only grow.
 //     4       2     length n of the key, big endian; 0xFFFF for a key longer than 497 bytes
-//     6       n     the key; of a long one its first 256 bytes and then 16 bytes of its XXH3 digest
-//     6+n     8     ts, big endian with the sign bit turned, so that memcmp's order is the order of
-//     time
+//     6       n     the key; of a long one its first 256 bytes and 16 bytes of its XXH3 digest
+//     6+n     8     ts, big endian, the sign bit turned: memcmp's order is the order of time
 //
 // and its data are the value, or for a long key
 //
 //     0       4     length m of the key, little endian
-//     4       m     the whole key: a reader compares it, so that two keys of one digest are never
-//     mixed up 4+m           the value
+//     4       m     the whole key: a reader compares it, so that no digest mixes two keys up
+//     4+m           the value
 //
 // What this buys:
 //  - The versions of a key are neighbours, ascending: a get with a lower bound of time is one
-//  descent and
-//    then steps inside a page. The length stands before the key so that no other key can lie
-//    between them, whatever bytes it has; the price is that a scan by prefix jumps from length to
-//    length.
-//  - A new generation's places are larger than all others, so that a sorted load appends: pages are
-//  filled
-//    one after the other, no page is split, and nothing a reader uses is touched.
-//  - The switch to a generation is one small record in the catalogue (kv_lmdb.c).
+//    descent and then steps inside a page. The length stands before the key so that no other key
+//    can lie between them, whatever bytes it has; the price is that a scan by prefix jumps from
+//    length to length.
+//  - A new generation's places are larger than all others, so that a sorted load appends: pages
+//    are filled one after the other, no page is split, and nothing a reader uses is touched.
+//  - The switch to a generation is one small record in the catalogue (lmdb_env.c).
 //  - 6 + 497 + 8 = 511, the longest key that LMDB takes.
 #include "kv/layout_int.h"
 

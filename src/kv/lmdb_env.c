@@ -3,15 +3,13 @@
 // The folder holds data.mdb, lock.mdb and loads.lock. In data.mdb there are two trees:
 // `chronon.data`, laid out as layout.c says, and `chronon.catalogue` with
 //
-//     key                         value
-//     c                           struct lmdb_root: magic with the format's number, how often a
-//     dataset's
-//                                 live generation changed, the next generation's number
-//     d <name>                    struct lmdb_record: a dataset's live generation, the one being
-//     loaded,
-//                                 counts
-//     g <generation, 4, big end.> nothing: this generation is no one's and waits to be deleted
-//     m <name>                    a mark
+//     key                    value
+//     c                      struct lmdb_root: magic with the format's number, how often a
+//                            dataset's live generation changed, the next generation's number
+//     d <name>               struct lmdb_record: a dataset's live generation, the one being
+//                            loaded, counts
+//     g <generation, 4, BE>  nothing: this generation is no one's and waits to be deleted
+//     m <name>               a mark
 //
 // Numbers are in the machine's order, as LMDB's own are: a folder does not move between kinds of
 // machines.
@@ -29,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,6 +47,19 @@ static const char MAGIC[8] = "chrnkv\0\1";
 
 static pthread_mutex_t envs_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lmdb_env *envs;
+
+// LMDB calls a write that stopped half-way an I/O error: a full disk looks like that too.
+static chn_status write_failed(const struct lmdb_env *e, int rc, struct chn_err *err)
+{
+  struct statvfs disk;
+  const bool known = statvfs(e->path, &disk) == 0;
+  const unsigned long free_mib = known ? (unsigned long)(disk.f_bavail * disk.f_frsize / MIB) : 0;
+  return chn_fail(err, CHN_E_IO,
+                  "%s: %s: the disk is full (%lu MiB are free), a quota or a limit of file size is "
+                  "reached, or the "
+                  "device fails; what was stored before is whole",
+                  e->path, mdb_strerror(rc), free_mib);
+}
 
 chn_status lmdb_fail(const struct lmdb_env *e, int rc, struct chn_err *err)
 {
@@ -74,14 +86,12 @@ chn_status lmdb_fail(const struct lmdb_env *e, int rc, struct chn_err *err)
                     "%s cannot be written (%s); readers too need the right to write lock.mdb",
                     e->path, strerror(rc));
   case ENOSPC:
-    return chn_fail(err, CHN_E_IO, "%s: %s; what was stored before is whole", e->path,
-                    strerror(rc));
+  case EIO: return write_failed(e, rc, err);
   default: return chn_fail(err, CHN_E_IO, "%s: %s", e->path, mdb_strerror(rc));
   }
 }
 
-// --- the catalogue
-// ---------------------------------------------------------------------------------
+// --- the catalogue ---
 
 struct name_key {
   MDB_val val;
@@ -252,8 +262,7 @@ int lmdb_doomed(const struct lmdb_env *e, MDB_txn *txn, uint32_t *generation)
   return rc;
 }
 
-// --- the map
-// ---------------------------------------------------------------------------------------
+// --- the map ---
 
 void lmdb_enter(struct lmdb_reader *r)
 {
@@ -355,8 +364,7 @@ chn_status lmdb_write(struct lmdb_env *e, lmdb_step *step, void *job, struct chn
   return status;
 }
 
-// --- opening
-// ---------------------------------------------------------------------------------------
+// --- opening ---
 
 static int make_trees(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_err *err)
 {

@@ -1,17 +1,14 @@
 // A bulk load into an LMDB folder.
 //
 //   begin   one transaction: takes a number for the generation and notes it in the dataset's
-//   record.
-//           The load holds a lock on the byte of that number in loads.lock; the system frees it
-//           when the process ends, so a number noted but not locked is a dead load's, and is doomed
-//           here.
+//           record. The load holds a lock on the byte of that number in loads.lock; the system
+//           frees it when the process ends, so a number noted but not locked is a dead load's,
+//           and is doomed here.
 //   add     pairs are sorted outside of LMDB (sort.c).
 //   commit  the sorted pairs are written in transactions of some MiB, between which streams can
-//   write. The
-//           last transaction makes the generation the live one and dooms the old one: the switch.
+//           write. The last transaction makes the generation live and dooms the old one.
 //   sweep   doomed generations are deleted in transactions of bounded size; what a crash leaves
-//   doomed
-//           the next load deletes.
+//           doomed the next load deletes.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,8 +39,7 @@ struct load {
   int64_t versions, bytes;
 };
 
-// --- begin
-// -----------------------------------------------------------------------------------------
+// --- begin ---
 
 static struct flock byte_of(uint32_t generation)
 {
@@ -98,8 +94,7 @@ static void free_load(struct load *l)
   free(l);
 }
 
-// --- sweep
-// -----------------------------------------------------------------------------------------
+// --- sweep ---
 
 static int sweep_generation(struct lmdb_env *e, MDB_txn *txn, uint32_t generation, bool *empty)
 {
@@ -204,8 +199,7 @@ chn_status lmdb_load_begin(struct kv_load **out, struct kv_store *store, const c
   return CHN_OK;
 }
 
-// --- add and commit
-// --------------------------------------------------------------------------------
+// --- add and commit ---
 
 chn_status lmdb_load_add(struct kv_load *load, const void *key, size_t key_len, const void *value,
                          size_t value_len, struct chn_err *err)

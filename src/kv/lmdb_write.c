@@ -191,8 +191,7 @@ chn_status lmdb_create(struct kv_store *store, const char *name, struct chn_err 
   return lmdb_write(env_of(store), create_step, (void *)(uintptr_t)name, err);
 }
 
-// --- expiry: a walk over the dataset, some thousand entries a transaction
-// --------------------------
+// --- expiry: a walk over the dataset, some thousand entries a transaction ---
 
 enum { EXPIRE_LOOKED = 50000, EXPIRE_REMOVED = 10000 };
 

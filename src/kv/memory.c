@@ -6,9 +6,6 @@
 #include "base/arena.h"
 #include "kv/memory_int.h"
 
-// --- the tree of things, under the lock
-// ------------------------------------------------------------
-
 struct mem_generation *mem_generation_new(void)
 {
   struct mem_generation *g = chn_calloc(1, sizeof *g);

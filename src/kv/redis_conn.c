@@ -122,8 +122,7 @@ chn_status redis_ask(struct redis_conn *c, redisReply **reply, struct chn_err *e
   return redis_take(c, reply, err);
 }
 
-// --- connecting
-// ------------------------------------------------------------------------------------
+// --- connecting ---
 
 static chn_status start_tls(struct redis_conn *c, struct chn_err *err)
 {

@@ -58,6 +58,29 @@ struct redis_store {
   struct redis_conn conn;
 };
 
+struct redis_slot { // what a reader knows of a dataset
+  bool known;
+  bool asked;   ///< :live is on its way
+  int64_t live; ///< 0: no such dataset
+};
+
+struct redis_asked { // of one get in a kv_read
+  bool pending;
+  int64_t generation; ///< it was asked of; 0: not yet
+};
+
+struct redis_reader {
+  struct kv_reader base;
+  struct redis_conn conn;
+  struct redis_slot *slots; ///< by handle
+  size_t slot_count;
+  redisReply **replies; ///< what answers point into, until the read ends
+  size_t reply_count, reply_cap;
+  struct chn_buf key, bound;
+  struct redis_asked *asks; ///< by get
+  size_t ask_cap;
+};
+
 /// chronon:1:{NAME}<suffix>
 void redis_dataset_key(struct chn_buf *b, const char *name, const char *suffix);
 
@@ -84,7 +107,7 @@ int64_t redis_number(const redisReply *reply);
 chn_status redis_list_all(struct redis_conn *c, struct kv_info **list, size_t *count,
                           struct chn_err *err);
 
-// redis_write.c and redis_load.c: callbacks of the table in kv_redis.c
+// redis_write.c, redis_load.c and redis_scan.c: callbacks of the table in kv_redis.c
 chn_status redis_create(struct kv_store *store, const char *name, struct chn_err *err);
 chn_status redis_make_dataset(struct redis_conn *c, const char *name, struct chn_err *err);
 chn_status redis_commit(struct kv_store *store, const struct kv_put *puts, size_t put_count,
@@ -97,3 +120,10 @@ chn_status redis_load_add(struct kv_load *load, const void *key, size_t key_len,
                           size_t value_len, struct chn_err *err);
 chn_status redis_load_commit(struct kv_load *load, struct chn_err *err);
 void redis_load_abort(struct kv_load *load);
+chn_status redis_scan_open(struct kv_scan **out, struct kv_reader *reader, const char *name,
+                           const void *prefix, size_t prefix_len, const char *token,
+                           struct chn_err *err);
+chn_status redis_scan_next(struct kv_scan *scan, struct kv_item *item, bool *found,
+                           struct chn_err *err);
+const char *redis_scan_token(struct kv_scan *scan);
+void redis_scan_close(struct kv_scan *scan);

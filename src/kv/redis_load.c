@@ -1,13 +1,12 @@
 // A bulk load into Redis, over a connection of its own.
 //
 //   begin   takes {NAME}:load by SET NX. Its value names the server's process and this connection,
-//   so that
-//           the next load can ask the server whether the holder is still there: no lease that runs
-//           out during a slow load, none to wait for after a crash. The new generation is put among
-//           the doomed at once: a load that dies needs no one to notice.
+//           so that the next load can ask the server whether the holder is still there: no lease
+//           that runs out during a slow load, none to wait for after a crash. The new generation
+//           is put among the doomed at once: a load that dies needs no one to notice.
 //   add     pipelined, some hundred at a time.
-//   commit  one transaction of one slot: :live, the doomed, the record, and :load goes.
-//   sweep   doomed generations are deleted a few hundred keys at a time.
+//   commit  one transaction of one slot: :live, the doomed, the record.
+//   sweep   doomed generations are deleted a few hundred keys at a time; then :load goes.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +41,7 @@ static void free_load(struct load *l)
   free(l);
 }
 
-// --- who loads
-// -------------------------------------------------------------------------------------
+// --- who loads ---
 
 // <run id of the server>:<id of this connection>
 static chn_status name_holder(struct load *l, struct chn_err *err)
@@ -141,8 +139,7 @@ static chn_status take_lock(struct load *l, struct chn_err *err)
   return chn_fail(err, CHN_E_CONFLICT, "dataset %s: another load of it is under way", l->name);
 }
 
-// --- sweep
-// -----------------------------------------------------------------------------------------
+// --- sweep ---
 
 static chn_status delete_some(struct load *l, int64_t generation, bool *empty, struct chn_err *err)
 {
@@ -207,8 +204,7 @@ static void give_up(struct load *l)
   free_load(l);
 }
 
-// --- begin, add, commit
-// ----------------------------------------------------------------------------
+// --- begin, add, commit ---
 
 static chn_status start_generation(struct load *l, struct chn_err *err)
 {

@@ -80,8 +80,7 @@ static chn_status unknown_dataset(struct redis_conn *c, const char *name, struct
   return status;
 }
 
-// --- commit
-// ----------------------------------------------------------------------------------------
+// --- commit ---
 
 // Watches and asks for the generations and marks; pushes, then takes.
 static chn_status plan(struct commit *c, struct chn_err *err)
@@ -306,8 +305,7 @@ chn_status redis_commit(struct kv_store *store, const struct kv_put *puts, size_
   return status;
 }
 
-// --- expiry: page by page of the keys
-// --------------------------------------------------------------
+// --- expiry: page by page of the keys ---
 
 struct expire {
   struct redis_conn *conn;

@@ -97,8 +97,7 @@ void kv_sort_free(struct kv_sort *s)
   free(s);
 }
 
-// --- in memory
-// -------------------------------------------------------------------------------------
+// --- in memory ---
 
 static int by_pair(const void *a, const void *b, void *bytes)
 {
@@ -130,8 +129,7 @@ static void sort_memory(struct kv_sort *s)
   s->count = kept;
 }
 
-// --- runs in the file
-// ------------------------------------------------------------------------------
+// --- runs in the file ---
 
 static chn_status open_file(struct kv_sort *s, struct chn_err *err)
 {
@@ -248,8 +246,7 @@ chn_status kv_sort_add(struct kv_sort *s, const void *key, size_t key_len, const
   return CHN_OK;
 }
 
-// --- merging
-// ---------------------------------------------------------------------------------------
+// --- merging ---
 
 // Makes `n` bytes from run->start on present; false in *have at the run's end.
 static chn_status need(struct kv_sort *s, struct run *run, size_t n, bool *have,
