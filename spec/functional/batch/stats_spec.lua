@@ -265,7 +265,7 @@ describe('stats-summary', function()
     r:succeed('backfill', 'j', '2024-03-03')
     summary('--sample', '1', '--step-days', '1')
     local one = decoded()
-    summary('--sample', '1', '--force-backfill', '--memory-limit', '24M')
+    summary('--sample', '1', '--force-backfill', '--memory-limit', '64M')
     local other = decoded()
     assert.equal(#one, #other)
     for i, row in ipairs(one) do assert.equal(row.value_bytes, other[i].value_bytes) end
