@@ -14,6 +14,17 @@
 #include "batch/stats.h"
 #include "batch/upload.h"
 
+static chn_status run_join(struct batch_job *job, const struct model_join *j, struct chn_err *err)
+{
+  switch (job->o->join_step) {
+  case BATCH_JOIN_LEFT: return join_left_backfill(job, j, err);
+  case BATCH_JOIN_FINAL: return join_final_backfill(job, j, err);
+  default:
+    return job->o->n_selected_parts > 0 ? join_parts_backfill(job, j, err)
+                                        : join_backfill(job, j, err);
+  }
+}
+
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
                           struct batch_report *report, struct chn_err *err)
 {
@@ -22,43 +33,18 @@ chn_status batch_backfill(const struct model_conf *conf, const struct batch_opti
   if (conf->meta_data == NULL || conf->name == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "the definition has no metaData.name");
   }
+  if (conf->kind != MODEL_JOIN && (o->join_step != BATCH_JOIN_WHOLE || o->n_selected_parts > 0)) {
+    return chn_fail(err, CHN_E_ARGUMENT, "%s: only a join is computed in steps, this is a %s",
+                    conf->name, model_kind_name(conf->kind));
+  }
   switch (conf->kind) {
   case MODEL_GROUP_BY: return group_by_backfill(&job, conf->as.group_by, err);
-  case MODEL_JOIN:
-    return o->n_selected_parts > 0 ? join_parts_backfill(&job, conf->as.join, err)
-                                   : join_backfill(&job, conf->as.join, err);
+  case MODEL_JOIN: return run_join(&job, conf->as.join, err);
   case MODEL_STAGING_QUERY: return staging_query_backfill(&job, conf->as.staging_query, err);
   default:
     return chn_fail(err, CHN_E_ARGUMENT, "%s: a %s has no backfill", conf->name,
                     model_kind_name(conf->kind));
   }
-}
-
-typedef chn_status (*join_fn)(struct batch_job *job, const struct model_join *j,
-                              struct chn_err *err);
-
-static chn_status run_join(const struct model_conf *conf, const struct batch_options *o,
-                           struct batch_report *report, join_fn run, struct chn_err *err)
-{
-  struct batch_job job;
-  job_init(&job, o, report);
-  if (conf->kind != MODEL_JOIN || conf->meta_data == NULL || conf->name == NULL) {
-    return chn_fail(err, CHN_E_ARGUMENT, "this job is of a named join, this is a %s",
-                    model_kind_name(conf->kind));
-  }
-  return run(&job, conf->as.join, err);
-}
-
-chn_status batch_join_left(const struct model_conf *conf, const struct batch_options *o,
-                           struct batch_report *report, struct chn_err *err)
-{
-  return run_join(conf, o, report, join_left_backfill, err);
-}
-
-chn_status batch_join_final(const struct model_conf *conf, const struct batch_options *o,
-                            struct batch_report *report, struct chn_err *err)
-{
-  return run_join(conf, o, report, join_final_backfill, err);
 }
 
 chn_status batch_label_join(const struct model_conf *conf, const struct batch_options *o,

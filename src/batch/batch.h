@@ -25,6 +25,15 @@ struct batch_progress {
   bool (*cancelled)(void *user);
 };
 
+/// What a join's backfill computes (spec/05 §5.4): all, or the first or the last step of one that
+/// is split into jobs. Between those two stands BATCH_JOIN_WHOLE with selected_parts, for each
+/// part; the result is that of a whole backfill.
+enum batch_join_step {
+  BATCH_JOIN_WHOLE,
+  BATCH_JOIN_LEFT,  ///< its bootstrap table
+  BATCH_JOIN_FINAL, ///< the output, from that table and those of the parts
+};
+
 struct batch_options {
   struct wh *wh;
   const char *end_ds;       ///< last day, inclusive; NULL: today (UTC)
@@ -37,7 +46,12 @@ struct batch_options {
   uint64_t spill_rows;      ///< for tests: scans of more rows are spilled; 0: by memory only
   const char *const *selected_parts; ///< of a join: compute the tables of these parts only
   int32_t n_selected_parts;
-  bool use_cached_left;     ///< with selected_parts: read the left side from the bootstrap table
+  bool use_cached_left; ///< with selected_parts: read the left side from the bootstrap table
+  enum batch_join_step join_step;
+  /// The whole range that this job computes a part of while others compute the rest of it, after
+  /// one batch_prepare; NULL: it is alone.
+  const char *all_start_ds;
+  const char *all_end_ds;
   bool dry_run;             ///< plan only: fills report->steps and writes nothing
   double sample;            ///< of statistics: the share of rows they are made of; 0: 0.1
   bool force_backfill;      ///< statistics: drop the tables first
@@ -83,13 +97,14 @@ void batch_report_deinit(struct batch_report *r);
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
                           struct batch_report *report, struct chn_err *err);
 
-/// The first and the last step of a join's backfill that is split into jobs (spec/05 §5.4): its
-/// bootstrap table, and the output from that table and those of its parts. Between them stands
-/// batch_backfill with selected_parts, for each part; the result is that of a whole backfill.
-chn_status batch_join_left(const struct model_conf *conf, const struct batch_options *o,
-                           struct batch_report *report, struct chn_err *err);
-chn_status batch_join_final(const struct model_conf *conf, const struct batch_options *o,
-                            struct batch_report *report, struct chn_err *err);
+/// What the ranges of one backfill share, computed before they run side by side as jobs with
+/// all_start_ds and all_end_ds: tables of another definition are archived, joins that are sources
+/// and states of an incremental GroupBy are computed. `o` is about the whole range. *first_ds is
+/// the first day that the ranges must look at, in the report's arena: days before the output's
+/// first partition count as expired (run_first_hole); what the ranges do themselves must not change
+/// that, so they run with run_first_hole.
+chn_status batch_prepare(const struct model_conf *conf, const struct batch_options *o,
+                         struct batch_report *report, const char **first_ds, struct chn_err *err);
 
 /// The labels of a join's rows as known on the end date, its `label_ds`: fills the partitions that
 /// `<join>_labels` lacks and makes the views `<join>_labeled` and `<join>_labeled_latest`

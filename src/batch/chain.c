@@ -9,6 +9,8 @@ static chn_status compute(struct batch_job *job, const struct model_join *parent
   char end[CHN_DS_SIZE];
   struct batch_options o = *job->o;
   o.start_ds = NULL; // the override is the outer job's
+  o.join_step = BATCH_JOIN_WHOLE;
+  o.n_selected_parts = 0;
   o.end_ds = chn_ds_of_day(last, end);
   struct batch_report report = { 0 };
   struct batch_job inner;

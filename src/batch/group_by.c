@@ -415,9 +415,8 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   struct days *steps = NULL;
   size_t n = 0;
   chn_status status = job_range(w->job, gb->backfill_start_date, &range, err);
-  if (status == CHN_OK && model_has(gb->meta_data->set, MODEL_META_DATA_HISTORICAL_BACKFILL) &&
-      !gb->meta_data->historical_backfill) {
-    range.first = range.last;
+  if (status == CHN_OK) {
+    job_historical(w->job, gb->meta_data, &range);
   }
   if (status == CHN_OK) {
     status = find_sources(w, &in, err);

@@ -113,6 +113,18 @@ chn_status job_range(const struct batch_job *job, const char *first, struct days
   return status == CHN_OK ? CHN_OK : chn_wrap(err, "start date");
 }
 
+void job_historical(const struct batch_job *job, const struct model_meta_data *m,
+                    struct days *range)
+{
+  const struct batch_options *o = job->o;
+  if (m == NULL || !model_has(m->set, MODEL_META_DATA_HISTORICAL_BACKFILL) ||
+      m->historical_backfill) {
+    return;
+  }
+  const bool last = o->all_end_ds == NULL || strcmp(o->all_end_ds, o->end_ds) == 0;
+  range->first = last ? range->last : range->last + 1;
+}
+
 void batch_report_deinit(struct batch_report *r)
 {
   arena_deinit(&r->arena);

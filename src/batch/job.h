@@ -36,5 +36,10 @@ chn_status job_end(const struct batch_job *job, int32_t *day, struct chn_err *er
 chn_status job_range(const struct batch_job *job, const char *first, struct days *out,
                      struct chn_err *err);
 
+/// Narrows a range to its last day where the definition says historicalBackfill = false. Of jobs
+/// that share a range only the one with the last day has any then.
+void job_historical(const struct batch_job *job, const struct model_meta_data *m,
+                    struct days *range);
+
 /// The number of rows that a SELECT gives.
 chn_status job_count(struct batch_job *job, const char *sql, uint64_t *out, struct chn_err *err);

@@ -22,6 +22,8 @@ struct work {
   bool at_ts;      ///< values of instants
   bool by_day;     ///< else, for a left of events: snapshots of the days before the left's ts
   struct days all; ///< left days whose rows may ask
+  struct days own; ///< days of the table that are this job's, not another range's
+  bool shared;
   struct output output;
   struct wh_writer *writer;
 };
@@ -339,6 +341,8 @@ static chn_status missing_days(struct work *w, const struct days *steps, size_t 
     if (status != CHN_OK) {
       return status;
     }
+    r.range.first = r.range.first < w->own.first ? w->own.first : r.range.first;
+    r.range.last = r.range.last > w->own.last ? w->own.last : r.range.last;
     days_missing(a, &r, INT_MAX, &runs, &n_runs);
     struct days *all = arena_alloc(a, (*n_out + n_runs) * sizeof *all);
     if (*n_out > 0) {
@@ -353,10 +357,32 @@ static chn_status missing_days(struct work *w, const struct days *steps, size_t 
   return status;
 }
 
+/// Of ranges that run side by side each has its own days of snapshots, the first and the last one
+/// those beyond, too; rows of any range may ask about them, as those of a late event do.
+static chn_status share_days(struct work *w, struct chn_err *err)
+{
+  const struct batch_options *o = w->s.job->o;
+  w->own = (struct days){ INT32_MIN, INT32_MAX };
+  w->shared = o->all_end_ds != NULL && !w->at_ts && !w->by_day;
+  if (!w->shared) {
+    return CHN_OK;
+  }
+  struct days own;
+  if (chn_day_of_ds(o->start_ds, &own.first, err) != CHN_OK ||
+      chn_day_of_ds(o->end_ds, &own.last, err) != CHN_OK ||
+      chn_day_of_ds(o->all_start_ds, &w->all.first, err) != CHN_OK ||
+      chn_day_of_ds(o->all_end_ds, &w->all.last, err) != CHN_OK) {
+    return err->code;
+  }
+  w->own.first = own.first == w->all.first ? INT32_MIN : own.first - 1;
+  w->own.last = own.last == w->all.last ? INT32_MAX : own.last - 1;
+  return CHN_OK;
+}
+
 // ---- the job ----------------------------------------------------------------------------------
 
-static chn_status find_part(const struct part_list *parts, const char *name, int32_t *out,
-                            struct chn_err *err)
+chn_status join_parts_find(const struct part_list *parts, const char *name, int32_t *out,
+                           struct chn_err *err)
 {
   for (int32_t i = 0; i < parts->n; i++) {
     if (strcmp(parts->prefixes[i], name) == 0) {
@@ -387,6 +413,13 @@ static chn_status backfill_part(struct join_side *s, int32_t i, const struct day
   w.at_ts = shape.at_ts;
   w.by_day = !s->events;
   w.all = n > 0 ? (struct days){ steps[0].first, steps[n - 1].last } : s->range;
+  if (status == CHN_OK) {
+    status = share_days(&w, err);
+  }
+  if (w.shared) {
+    steps = &w.all;
+    n = 1;
+  }
   w.output = (struct output){ .table = join_part_table(job->arena, s->join, w.prefix),
                               .type = "join_part",
                               .meta_data = s->join->meta_data,
@@ -408,7 +441,7 @@ static chn_status backfill(struct join_side *s, struct chn_err *err)
   const struct batch_options *o = job->o;
   int32_t *chosen = arena_alloc(job->arena, (size_t)o->n_selected_parts * sizeof *chosen);
   for (int32_t i = 0; i < o->n_selected_parts; i++) {
-    if (find_part(&s->parts, o->selected_parts[i], &chosen[i], err) != CHN_OK) {
+    if (join_parts_find(&s->parts, o->selected_parts[i], &chosen[i], err) != CHN_OK) {
       return err->code;
     }
   }

@@ -9,10 +9,13 @@
 ///
 /// A whole backfill of the join needs none of them (docs/decisions/0001).
 #pragma once
-#include "batch/job.h"
-#include "model/model.h"
+#include "batch/part.h"
 
 /// Fills the tables of the parts that the options select, for the days that the join's own output
 /// lacks. A partition that exists is never computed again.
 chn_status join_parts_backfill(struct batch_job *job, const struct model_join *j,
                                struct chn_err *err);
+
+/// The number of the part with this full prefix; without one the error lists those there are.
+chn_status join_parts_find(const struct part_list *parts, const char *name, int32_t *out,
+                           struct chn_err *err);

@@ -97,9 +97,8 @@ chn_status join_side_init(struct join_side *s, struct batch_job *job, const stru
   if (status == CHN_OK) {
     status = find_range(s, err);
   }
-  if (status == CHN_OK && model_has(j->meta_data->set, MODEL_META_DATA_HISTORICAL_BACKFILL) &&
-      !j->meta_data->historical_backfill) {
-    s->range.first = s->range.last;
+  if (status == CHN_OK) {
+    job_historical(job, j->meta_data, &s->range);
   }
   return status;
 }

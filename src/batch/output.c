@@ -43,6 +43,7 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
                            : o->partition_columns ? o->n_partition_columns
                                                   : 1,
     .auto_expand = o->auto_expand,
+    .shared = job->o->all_end_ds != NULL,
     .property_names = names,
     .property_values = values,
     .n_properties = n,

@@ -299,8 +299,10 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   struct days *steps = NULL;
   size_t n = 0;
   char today[CHN_DS_SIZE];
-  w->latest = job->o->end_ds != NULL ? job->o->end_ds
-                                     : arena_strdup(job->arena, chn_ds_of_day(chn_today(), today));
+  w->latest = job->o->all_end_ds != NULL ? job->o->all_end_ds
+              : job->o->end_ds != NULL
+                  ? job->o->end_ds
+                  : arena_strdup(job->arena, chn_ds_of_day(chn_today(), today));
   if (q->query == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "the staging query has no query");
   }
@@ -312,6 +314,11 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   if (status != CHN_OK) {
     return status;
   }
+  if (once && job->o->all_end_ds != NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "it runs once for its whole history and has no ranges to run side by side; "
+                    "leave out --parallelism");
+  }
   if (once) {
     // Run once for the whole history: the job's end is every date that there is.
     steps = arena_alloc(job->arena, sizeof *steps);
@@ -322,9 +329,8 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   if (status != CHN_OK) {
     return status;
   }
-  if (model_has(q->meta_data->set, MODEL_META_DATA_HISTORICAL_BACKFILL) &&
-      !q->meta_data->historical_backfill) {
-    range.first = range.last;
+  if (status == CHN_OK) {
+    job_historical(job, q->meta_data, &range);
   }
   const struct output_inputs none = { .unchecked = true };
   status = output_steps(job, &w->output, range, &none, &steps, &n, err);

@@ -86,14 +86,19 @@ static void tell_ignored(struct cli_context *ctx)
 }
 
 static chn_status read_command_line(struct cli_context *ctx, const struct run_mode **mode,
-                                    struct batch_options *options, struct chn_err *err)
+                                    struct batch_options *options, int32_t *ranges,
+                                    struct chn_err *err)
 {
   if (run_mode_find(cli_get(&ctx->args, "mode"), mode, err) != CHN_OK ||
       run_mode_check(ctx, *mode, err) != CHN_OK) {
     return err->code;
   }
   chn_status status = read_options(ctx, options, err);
-  return status == CHN_OK ? read_parts(ctx, *mode, options, err) : status;
+  if (status == CHN_OK) {
+    status = read_parts(ctx, *mode, options, err);
+  }
+  options->join_step = run_mode_step(*mode);
+  return status == CHN_OK ? run_ranges_check(ctx, *mode, options, ranges, err) : status;
 }
 
 static int run_run(struct cli_context *ctx)
@@ -102,7 +107,8 @@ static int run_run(struct cli_context *ctx)
   const struct run_mode *mode = NULL;
   struct batch_options options = { 0 };
   struct model_conf conf = { 0 };
-  if (read_command_line(ctx, &mode, &options, &err) != CHN_OK) {
+  int32_t ranges = 1;
+  if (read_command_line(ctx, &mode, &options, &ranges, &err) != CHN_OK) {
     return cli_fail(ctx, &err, true);
   }
   tell_ignored(ctx);
@@ -110,6 +116,10 @@ static int run_run(struct cli_context *ctx)
   if (cli_repo_find(ctx, true, &err) != CHN_OK ||
       (name != NULL && cli_conf_read(ctx, "conf", name, &conf, &err) != CHN_OK)) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
+  }
+  if (ranges > 1) { // each process opens the warehouse for itself
+    return run_ranges(ctx, &conf, &options, ranges, &err) == CHN_OK ? CLI_DONE
+                                                                    : cli_fail(ctx, &err, false);
   }
   if (cli_warehouse_open(ctx, &options.wh, &err) != CHN_OK) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
@@ -131,6 +141,8 @@ static const struct cli_option options[] = {
     "days before the last" },
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
   { "step-days", 0, CLI_VALUE, "N", "30", NULL, "days computed and written at once" },
+  { "parallelism", 0, CLI_VALUE, "N", "1", NULL,
+    "backfills: so many ranges of --start-ds to --end-ds side by side, a process for each" },
   { "start-date", 0, CLI_VALUE, "DS", NULL, NULL, "the same as --start-ds" },
   { "query-conf", 0, CLI_VALUE, "CONF", NULL, NULL,
     "compare: the compiled staging query that the join is held against" },
@@ -175,8 +187,6 @@ static const struct cli_option options[] = {
   { "process-embedded-group-bys", 0, CLI_FLAG, NULL, NULL, NULL,
     "metadata-export: GroupBys that only joins contain, too" },
   { "env", 0, CLI_IGNORED, "ENV", NULL, NULL, "a conf runs the same in every environment" },
-  { "parallelism", 0, CLI_IGNORED, "N", NULL, NULL,
-    "one process uses all cores; see --threads, --step-days" },
   { "app-name", 0, CLI_IGNORED, "NAME", NULL, NULL, no_spark },
   { "version", 0, CLI_IGNORED, "V", NULL, NULL, no_spark },
   { "spark-version", 0, CLI_IGNORED, "V", NULL, NULL, no_spark },

@@ -49,6 +49,10 @@ const char *cli_warehouse_root(struct cli_context *ctx);
 chn_status cli_warehouse_open(struct cli_context *ctx, struct wh **out, struct chn_err *err);
 void cli_warehouse_close(struct wh *wh);
 
+/// The same with other threads and bytes of memory than the options say.
+chn_status cli_warehouse_open_as(struct cli_context *ctx, int32_t threads, uint64_t memory,
+                                 struct wh **out, struct chn_err *err);
+
 /// The online store's URL: --store, CHRONON_STORE, teams.json, else `lmdb:REPO/store`. Valid after
 /// cli_repo_find.
 const char *cli_store_url(struct cli_context *ctx);
@@ -61,6 +65,9 @@ chn_status cli_store_open(struct cli_context *ctx, bool create, struct kv_store 
 /// Sources of --table and teams.json, the former first.
 chn_status cli_sources(struct cli_context *ctx, struct wh_source **out, int32_t *n,
                        struct chn_err *err);
+
+/// Lets Ctrl-C and SIGTERM be asked for by cli_interrupted, instead of ending the program at once.
+void cli_watch_signals(void);
 
 /// Whether Ctrl-C was pressed (or SIGTERM came).
 bool cli_interrupted(void);

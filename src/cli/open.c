@@ -27,7 +27,7 @@ bool cli_interrupted(void)
   return interrupts > 0;
 }
 
-static void watch_signals(void)
+void cli_watch_signals(void)
 {
   struct sigaction action = { .sa_handler = on_signal };
   sigaction(SIGINT, &action, NULL);
@@ -93,13 +93,14 @@ chn_status cli_sources(struct cli_context *ctx, struct wh_source **out, int32_t 
   return CHN_OK;
 }
 
-chn_status cli_warehouse_open(struct cli_context *ctx, struct wh **out, struct chn_err *err)
+chn_status cli_warehouse_open_as(struct cli_context *ctx, int32_t threads, uint64_t memory,
+                                 struct wh **out, struct chn_err *err)
 {
-  struct wh_options options = { .root = cli_warehouse_root(ctx) };
+  struct wh_options options = { .root = cli_warehouse_root(ctx),
+                                .threads = threads,
+                                .memory_limit = memory };
   struct wh_source *sources;
-  if (cli_sources(ctx, &sources, &options.n_sources, err) != CHN_OK ||
-      cli_get_int(&ctx->args, "threads", 1, 1024, &options.threads, err) != CHN_OK ||
-      cli_get_bytes(&ctx->args, "memory-limit", &options.memory_limit, err) != CHN_OK) {
+  if (cli_sources(ctx, &sources, &options.n_sources, err) != CHN_OK) {
     return err->code;
   }
   options.sources = sources;
@@ -107,8 +108,19 @@ chn_status cli_warehouse_open(struct cli_context *ctx, struct wh **out, struct c
     return err->code;
   }
   running = *out;
-  watch_signals();
+  cli_watch_signals();
   return CHN_OK;
+}
+
+chn_status cli_warehouse_open(struct cli_context *ctx, struct wh **out, struct chn_err *err)
+{
+  int32_t threads = 0;
+  uint64_t memory = 0;
+  if (cli_get_int(&ctx->args, "threads", 1, 1024, &threads, err) != CHN_OK ||
+      cli_get_bytes(&ctx->args, "memory-limit", &memory, err) != CHN_OK) {
+    return err->code;
+  }
+  return cli_warehouse_open_as(ctx, threads, memory, out, err);
 }
 
 void cli_warehouse_close(struct wh *wh)

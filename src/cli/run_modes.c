@@ -36,18 +36,6 @@ static chn_status run_backfill(struct cli_context *ctx, const struct model_conf 
   return run_mode_job(ctx, conf, options, batch_backfill, err);
 }
 
-static chn_status run_left(struct cli_context *ctx, const struct model_conf *conf,
-                           struct batch_options *options, struct chn_err *err)
-{
-  return run_mode_job(ctx, conf, options, batch_join_left, err);
-}
-
-static chn_status run_final(struct cli_context *ctx, const struct model_conf *conf,
-                            struct batch_options *options, struct chn_err *err)
-{
-  return run_mode_job(ctx, conf, options, batch_join_final, err);
-}
-
 static chn_status run_label_join(struct cli_context *ctx, const struct model_conf *conf,
                                  struct batch_options *options, struct chn_err *err)
 {
@@ -83,9 +71,9 @@ static const struct run_mode modes[] = {
   { "metadata-export", run_mode_metadata_export,
     "every compiled definition with its features, to files or a table" },
   { "fetch", NULL, NULL },
-  { "backfill-left", run_left,
+  { "backfill-left", run_backfill,
     "a join's left side alone, as its bootstrap table; then --selected-join-parts of backfill" },
-  { "backfill-final", run_final,
+  { "backfill-final", run_backfill,
     "a join's output from the bootstrap table and those of its parts" },
   { "consistency-metrics-compute", run_mode_consistency,
     "a join's logged values against a backfill of the same requests" },
@@ -113,6 +101,18 @@ static void add_runnable(struct chn_buf *out)
       chn_buf_addf(out, "%s%s", modes[i].name, left > 1 ? ", " : left == 1 ? " and " : "");
     }
   }
+}
+
+bool run_mode_is_backfill(const struct run_mode *mode)
+{
+  return mode->run == run_backfill;
+}
+
+enum batch_join_step run_mode_step(const struct run_mode *mode)
+{
+  return strcmp(mode->name, "backfill-left") == 0    ? BATCH_JOIN_LEFT
+         : strcmp(mode->name, "backfill-final") == 0 ? BATCH_JOIN_FINAL
+                                                     : BATCH_JOIN_WHOLE;
 }
 
 chn_status run_mode_find(const char *name, const struct run_mode **out, struct chn_err *err)

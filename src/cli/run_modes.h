@@ -11,6 +11,18 @@ struct run_mode {
   const char *doc; ///< a line for the help
 };
 
+/// Whether the mode is a backfill, whole or a step of one: it may be cut into ranges of days.
+bool run_mode_is_backfill(const struct run_mode *mode);
+enum batch_join_step run_mode_step(const struct run_mode *mode);
+
+/// run_ranges.c: a backfill in `n` ranges of days, a process for each.
+chn_status run_ranges(struct cli_context *ctx, const struct model_conf *conf,
+                      struct batch_options *options, int32_t n, struct chn_err *err);
+
+/// Of --parallelism: 1, or how many ranges; fails where the range of days cannot be cut so.
+chn_status run_ranges_check(struct cli_context *ctx, const struct run_mode *mode,
+                            const struct batch_options *options, int32_t *n, struct chn_err *err);
+
 /// Whether the mode is about one definition; `conf` is else NULL.
 bool run_mode_needs_conf(const struct run_mode *mode);
 

@@ -227,14 +227,14 @@ chn_status fs_sync_tree(const char *path, struct chn_err *err)
 
 // The file is removed on unlock, so a waiter may lock a file that has no name any more: it looks
 // again whether the name still leads to what it locked.
-chn_status fs_lock(const char *path, int *fd, struct chn_err *err)
+static chn_status take_lock(const char *path, int how, int *fd, struct chn_err *err)
 {
   for (;;) {
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*fd < 0) {
       return fail_errno(err, "create lock", path);
     }
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(*fd, how | LOCK_NB) != 0) {
       const bool held = errno == EWOULDBLOCK;
       const chn_status s = held ? CHN_OK : fail_errno(err, "lock", path);
       close(*fd);
@@ -250,9 +250,21 @@ chn_status fs_lock(const char *path, int *fd, struct chn_err *err)
   }
 }
 
+chn_status fs_lock(const char *path, int *fd, struct chn_err *err)
+{
+  return take_lock(path, LOCK_EX, fd, err);
+}
+
+chn_status fs_lock_shared(const char *path, int *fd, struct chn_err *err)
+{
+  return take_lock(path, LOCK_SH, fd, err);
+}
+
 void fs_unlock(const char *path, int fd)
 {
-  unlink(path);
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) { // nobody shares it
+    unlink(path);
+  }
   close(fd);
 }
 

@@ -45,6 +45,10 @@ chn_status fs_sync_tree(const char *path, struct chn_err *err);
 /// Takes the lock file at `path` without waiting, creating it. *fd = -1 when another process (or
 /// another writer of this one) holds it. fs_unlock removes the file.
 chn_status fs_lock(const char *path, int *fd, struct chn_err *err);
+
+/// The same, but for any number of holders that do not exclude each other. The last one to unlock
+/// removes the file.
+chn_status fs_lock_shared(const char *path, int *fd, struct chn_err *err);
 void fs_unlock(const char *path, int fd);
 
 /// Puts `from` in the place of `to`, which may exist or not, at once where the system can. What was

@@ -24,12 +24,17 @@
 //     folder in `new/` which holds another writer's files was exchanged already and is left.
 //  4. The table's folder is synced and the staging folder removed, with the old partitions in it.
 //
+// Writers that are shared (the ranges of one job) hold the lock together and publish one after the
+// other, each under `<root>/ns/.t.commit`, from step 2 on. Nobody takes over while any of them is
+// alive: its staging folder is not to be touched.
+//
 // The lock is the file's flock, which ends with its process; an id is never used twice, so no
 // file is ever replaced by one of the same path, and DuckDB's file cache cannot mix them up.
 #include "warehouse/wh_int.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 chn_status wh_decide(const char *staging, struct chn_err *err)
@@ -119,17 +124,72 @@ chn_status wh_publish(const char *staging, const char *folder, int32_t *partitio
 
 // ---- the lock, and what killed writers left ---------------------------------------------------
 
+static chn_status locked(const struct wh_name *name, struct chn_err *err)
+{
+  return chn_fail(err, CHN_E_CONFLICT,
+                  "table %s is being written by another run (wait until it ends, or stop it)",
+                  name->full);
+}
+
 chn_status wh_lock(struct wh *wh, const struct wh_name *name, int *fd, struct chn_err *err)
 {
   struct arena a = { 0 };
   chn_status s = fs_lock(wh_table_beside(wh, &a, name, "lock"), fd, err);
   if (s == CHN_OK && *fd < 0) {
-    s = chn_fail(err, CHN_E_CONFLICT,
-                 "table %s is being written by another run (wait until it ends, or stop it)",
-                 name->full);
+    s = locked(name, err);
   }
   arena_deinit(&a);
   return s;
+}
+
+static void sleep_ms(long ms)
+{
+  const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+  nanosleep(&t, NULL);
+}
+
+chn_status wh_lock_shared(struct wh *wh, const struct wh_name *name, int *fd, struct chn_err *err)
+{
+  enum { WAIT_MS = 20, TRIES = 500 };
+  struct arena a = { 0 };
+  const char *path = wh_table_beside(wh, &a, name, "lock");
+  chn_status s = fs_lock(path, fd, err);
+  if (s == CHN_OK && *fd >= 0) {
+    s = wh_repair_locked(wh, name, err);
+    fs_unlock(path, *fd);
+  }
+  *fd = -1;
+  for (int i = 0; i < TRIES && s == CHN_OK && *fd < 0; i++) {
+    if (i > 0) {
+      sleep_ms(WAIT_MS);
+    }
+    s = fs_lock_shared(path, fd, err);
+  }
+  arena_deinit(&a);
+  return s == CHN_OK && *fd < 0 ? locked(name, err) : s;
+}
+
+chn_status wh_commit_lock(struct wh *wh, const struct wh_name *name, int *fd, struct chn_err *err)
+{
+  enum { WAIT_MS = 5, TRIES = 120000 };
+  struct arena a = { 0 };
+  chn_status s = CHN_OK;
+  *fd = -1;
+  for (int i = 0; i < TRIES && s == CHN_OK && *fd < 0; i++) {
+    if (i > 0) {
+      sleep_ms(WAIT_MS);
+    }
+    s = fs_lock(wh_table_beside(wh, &a, name, "commit"), fd, err);
+  }
+  arena_deinit(&a);
+  return s == CHN_OK && *fd < 0 ? locked(name, err) : s;
+}
+
+void wh_commit_unlock(struct wh *wh, const struct wh_name *name, int fd)
+{
+  struct arena a = { 0 };
+  fs_unlock(wh_table_beside(wh, &a, name, "commit"), fd);
+  arena_deinit(&a);
 }
 
 void wh_unlock(struct wh *wh, const struct wh_name *name, int fd)

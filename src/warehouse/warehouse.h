@@ -154,6 +154,9 @@ struct wh_write_options {
   const char *const *partition_columns; ///< "ds" first; NULL/0: an un-partitioned table, replaced
   int32_t n_partition_columns;
   bool auto_expand; ///< new columns may appear, missing ones become NULL; a changed type is refused
+  /// Other writers, shared too, may write other partitions at the same time; of two that write the
+  /// same one the last to commit wins.
+  bool shared;
   const char *const *property_names; ///< set on commit
   const char *const *property_values;
   int32_t n_properties;

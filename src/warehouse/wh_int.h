@@ -191,7 +191,15 @@ chn_status wh_publish(const char *staging, const char *folder, int32_t *partitio
 
 /// Takes the table's lock; CHN_E_CONFLICT while another writer has it.
 chn_status wh_lock(struct wh *wh, const struct wh_name *name, int *fd, struct chn_err *err);
+
+/// Takes it as one of several writers, after repairing the table where nobody writes; waits a
+/// while for others that repair it.
+chn_status wh_lock_shared(struct wh *wh, const struct wh_name *name, int *fd, struct chn_err *err);
 void wh_unlock(struct wh *wh, const struct wh_name *name, int fd);
+
+/// What one of several writers holds while it publishes. Waits for the others.
+chn_status wh_commit_lock(struct wh *wh, const struct wh_name *name, int *fd, struct chn_err *err);
+void wh_commit_unlock(struct wh *wh, const struct wh_name *name, int fd);
 
 /// Finishes or clears what a killed writer left of a table; does nothing while a writer lives.
 void wh_repair(struct wh *wh, const struct wh_name *name);

@@ -14,6 +14,7 @@ struct wh_writer {
   const char *id;
   int lock;
   bool auto_expand;
+  bool shared;
   struct fs_list partition_columns;
   struct wh_meta meta; ///< the table as it will be
   bool has_schema;     ///< meta has this write's columns
@@ -126,14 +127,16 @@ static chn_status begin(struct wh_writer *w, const char *table, const struct wh_
   }
   w->folder = wh_table_folder(w->wh, &w->arena, &w->name);
   w->auto_expand = o->auto_expand;
+  w->shared = o->shared;
   s = take_partition_columns(w, o, err);
   if (s == CHN_OK) {
     s = fs_make(arena_printf(&w->arena, "%s/%s", w->wh->root, w->name.ns), err);
   }
   if (s == CHN_OK) {
-    s = wh_lock(w->wh, &w->name, &w->lock, err);
+    s = w->shared ? wh_lock_shared(w->wh, &w->name, &w->lock, err)
+                  : wh_lock(w->wh, &w->name, &w->lock, err);
   }
-  if (s == CHN_OK) {
+  if (s == CHN_OK && !w->shared) {
     s = wh_repair_locked(w->wh, &w->name, err);
   }
   if (s == CHN_OK) {
@@ -398,9 +401,54 @@ chn_status wh_write_select(struct wh_writer *w, const char *sql, struct chn_err 
 
 // ---- the end ----------------------------------------------------------------------------------
 
+/// Another writer may have made the table since this one began, or given it columns.
+static chn_status follow_others(struct wh_writer *w, struct chn_err *err)
+{
+  struct wh_meta now;
+  chn_status s = wh_meta_read(&w->arena, w->folder, &now, err);
+  if (s != CHN_OK || !now.found) {
+    return s;
+  }
+  const struct fs_list names = w->meta.columns;
+  const struct fs_list types = w->meta.types;
+  w->meta.columns = now.columns;
+  w->meta.types = now.types;
+  for (size_t i = 0; i < names.n; i++) {
+    const int32_t at = find_name(&now.columns, names.at[i]);
+    if (at >= 0 && strcmp(now.types.at[at], types.at[i]) != 0) {
+      return chn_fail(err, CHN_E_CONFLICT,
+                      "table %s: column \"%s\" is %s there, and %s in what is written",
+                      w->name.full, names.at[i], now.types.at[at], types.at[i]);
+    }
+    if (at < 0) {
+      expand(w, names.at[i], types.at[i]);
+    }
+  }
+  return CHN_OK;
+}
+
+static chn_status publish(struct wh_writer *w, struct wh_written *out, struct chn_err *err)
+{
+  chn_status s = wh_meta_write(w->staging, &w->meta, err);
+  if (s == CHN_OK) {
+    s = wh_decide(w->staging, err);
+  }
+  if (s != CHN_OK) {
+    fs_remove(w->staging);
+    return s;
+  }
+  s = wh_publish(w->staging, w->folder, &out->partitions, err);
+  return s == CHN_OK ? s
+                     : chn_wrap(err,
+                                "table %s: the rows are safe in %s and will be moved by the next "
+                                "run",
+                                w->name.full, w->staging);
+}
+
 chn_status wh_write_commit(struct wh_writer *w, struct wh_written *out, struct chn_err *err)
 {
   chn_status s = CHN_OK;
+  int commit = -1;
   *out = (struct wh_written){ .rows = w->rows };
   if (w->meta.columns.n == 0) {
     // No SELECT ever told the columns: a table without any could not be read.
@@ -410,18 +458,19 @@ chn_status wh_write_commit(struct wh_writer *w, struct wh_written *out, struct c
   if (w->rows == 0) {
     fs_remove(arena_printf(&w->arena, "%s/new/data", w->staging));
   }
-  s = wh_meta_write(w->staging, &w->meta, err);
+  if (w->shared) {
+    s = wh_commit_lock(w->wh, &w->name, &commit, err);
+    if (s == CHN_OK) {
+      s = follow_others(w, err);
+    }
+  }
   if (s == CHN_OK) {
-    s = wh_decide(w->staging, err);
+    s = publish(w, out, err);
+  } else {
+    fs_remove(w->staging);
   }
-  if (s != CHN_OK) {
-    wh_write_abort(w);
-    return s;
-  }
-  s = wh_publish(w->staging, w->folder, &out->partitions, err);
-  if (s != CHN_OK) {
-    chn_wrap(err, "table %s: the rows are safe in %s and will be moved by the next run",
-             w->name.full, w->staging);
+  if (commit >= 0) {
+    wh_commit_unlock(w->wh, &w->name, commit);
   }
   if (w->partition_columns.n == 0) {
     out->partitions = 0;
