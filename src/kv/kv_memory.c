@@ -256,7 +256,9 @@ static void drop_versions(struct mem_core *c, struct mem_dataset *d, struct mem_
   }
   d->versions -= (int64_t)n;
   k->count -= n;
-  memmove(k->list, k->list + n, k->count * sizeof *k->list);
+  if (k->count) {
+    memmove(k->list, k->list + n, k->count * sizeof *k->list);
+  }
 }
 
 static void put(struct mem_core *c, const char *name, const struct kv_put *p)

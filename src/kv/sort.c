@@ -253,7 +253,9 @@ static chn_status need(struct kv_sort *s, struct run *run, size_t n, bool *have,
                        struct chn_err *err)
 {
   while (run->filled - run->start < n && run->at < run->end) {
-    memmove(run->window, run->window + run->start, run->filled - run->start);
+    if (run->start) {
+      memmove(run->window, run->window + run->start, run->filled - run->start);
+    }
     run->filled -= run->start;
     run->start = 0;
     if (n > run->cap || !run->window) {
