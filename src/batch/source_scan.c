@@ -93,9 +93,9 @@ static chn_status conditions(struct source_scan *s, struct chn_buf *out, struct 
   const char *join = " WHERE ";
   for (int32_t i = 0; s->query != NULL && i < s->query->n_wheres; i++) {
     char *sql = NULL;
-    chn_status status = scan_render(a, "where", s->query->wheres[i], &sql, err);
-    if (status != CHN_OK) {
-      return status;
+    const char *where = s->query->wheres[i];
+    if (sql_render_condition(a, where, &s->found.schema, &sql, err) != CHN_OK) {
+      return chn_wrap(err, "where \"%s\"", where);
     }
     chn_buf_addf(out, "%s(%s)", join, sql);
     join = " AND ";

@@ -31,11 +31,17 @@ static chn_status parse_query(struct arena *a, const char *spark, struct sql_que
 
 chn_status sql_render_expr(struct arena *a, const char *spark, char **out, struct chn_err *err)
 {
+  return sql_render_condition(a, spark, NULL, out, err);
+}
+
+chn_status sql_render_condition(struct arena *a, const char *spark,
+                                const struct row_schema *columns, char **out, struct chn_err *err)
+{
   struct sql_node *n = NULL;
   if (parse_expr(a, spark, &n, err) != CHN_OK) {
     return CHN_E_ARGUMENT;
   }
-  struct sql_writer w = { .a = a, .text = spark, .err = err };
+  struct sql_writer w = { .a = a, .text = spark, .columns = columns, .err = err };
   const char *text = NULL;
   const chn_status st = sql_write_expr(&w, n, &text);
   *out = (char *)text;

@@ -7,9 +7,15 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "row/type.h"
 
 /// One scalar or aggregate expression.
 chn_status sql_render_expr(struct arena *a, const char *spark, char **out, struct chn_err *err);
+
+/// The same of a condition on one table, whose columns are known: a comparison of a column of
+/// numbers with a number is written so that the scan skips the row groups it leaves out.
+chn_status sql_render_condition(struct arena *a, const char *spark,
+                                const struct row_schema *columns, char **out, struct chn_err *err);
 
 /// One SELECT (WITH, UNION, LATERAL VIEW, ... included).
 chn_status sql_render_query(struct arena *a, const char *spark, char **out, struct chn_err *err);

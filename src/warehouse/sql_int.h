@@ -259,13 +259,19 @@ struct sql_scope {
 
 struct sql_writer {
   struct arena *a;
-  const char *text;              ///< the source, for positions
-  const struct sql_scope *scope; ///< the parameters of the lambdas around
-  int32_t n_lambdas;             ///< lambdas written so far: names their parameters
+  const char *text;                 ///< the source, for positions
+  const struct sql_scope *scope;    ///< the parameters of the lambdas around
+  const struct row_schema *columns; ///< of the table that names stand for; NULL: not known
+  int32_t n_lambdas;                ///< lambdas written so far: names their parameters
   int32_t repeats;
   size_t written;
   struct chn_err *err;
 };
+
+/// Whether n is a column that is known to be a number (or a string, with `text`): what converts it
+/// would give it back as it is, but hide it from the scan, which chooses row groups by plain
+/// columns.
+bool sql_is_plain(const struct sql_writer *w, const struct sql_node *n, bool text);
 
 chn_status sql_write_expr(struct sql_writer *w, struct sql_node *n, const char **out);
 chn_status sql_write_call(struct sql_writer *w, struct sql_node *n, const char **out);

@@ -93,7 +93,9 @@ chn_status sql_write_as(struct sql_writer *w, struct sql_node *n, enum sql_class
     return CHN_E_ARGUMENT;
   }
   const bool number = want == SQL_C_NUMBER && have >= SQL_C_INT && have <= SQL_C_NUMBER;
-  if (want != have && !number && casts[want]) {
+  const bool plain = (want == SQL_C_STRING && sql_is_plain(w, n, true)) ||
+                     (want == SQL_C_NUMBER && sql_is_plain(w, n, false));
+  if (want != have && !number && !plain && casts[want]) {
     *out = arena_printf(w->a, "%s(%s%s)", casts[want], *out, have == SQL_C_NULL ? "::VARCHAR" : "");
   }
   return CHN_OK;

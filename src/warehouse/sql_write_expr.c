@@ -137,13 +137,27 @@ static const char *conversion(enum sql_class mine, enum sql_class other)
   return other == SQL_C_INT ? "sp_like_int" : other == SQL_C_LONG ? "sp_like_bigint" : "sp_num";
 }
 
+bool sql_is_plain(const struct sql_writer *w, const struct sql_node *n, bool text)
+{
+  if (w->columns == NULL || w->scope != NULL || n->kind != SQL_NAME || n->n_parts != 1) {
+    return false;
+  }
+  for (int32_t i = 0; i < w->columns->n_fields; i++) {
+    if (strcasecmp(w->columns->fields[i].name, n->parts[0]) == 0) {
+      const enum row_kind kind = w->columns->fields[i].type->kind;
+      return text ? kind == ROW_STRING : row_kind_is_numeric(kind);
+    }
+  }
+  return false;
+}
+
 static chn_status write_compared(struct sql_writer *w, struct sql_node *n, enum sql_class other,
                                  const char **out)
 {
   if (sql_write_expr(w, n, out) != CHN_OK) {
     return CHN_E_ARGUMENT;
   }
-  const char *f = conversion(sql_class_of(n), other);
+  const char *f = sql_is_plain(w, n, false) ? NULL : conversion(sql_class_of(n), other);
   *out = f ? arena_printf(w->a, "%s(%s)", f, *out) : *out;
   return CHN_OK;
 }

@@ -1,4 +1,7 @@
+local ffi = require('ffi')
+local cdef = require('spec.support.cdef')
 local support = require('spec.support.warehouse')
+local C = cdef.load('warehouse/warehouse.h', 'warehouse/sql.h')
 
 describe('warehouse: sources', function()
   local folder, wh
@@ -70,6 +73,24 @@ describe('warehouse: sources', function()
     assert.equal('1,nil | 2,b', wh:text('SELECT * FROM d.glob'))
     assert.equal('0,2024-01-01 | 1,2024-01-02 | 2,2024-01-03', wh:text('SELECT * FROM d.hive'))
     assert.same({ '2024-01-01', '2024-01-02', '2024-01-03' }, wh:partitions('d.hive'))
+  end)
+
+  it('choose row groups by conditions on columns of known types', function()
+    copy('SELECT i AS x, i::DOUBLE AS y, i::VARCHAR AS s FROM range(10) r(i)', folder .. '/p.parquet')
+    open({ ['d.p'] = folder .. '/p.parquet' })
+    local found, err = ffi.new('struct wh_table'), ffi.new('struct chn_err')
+    cdef.check(C.wh_table_find, wh.wh, 'd.p', wh.arena, found)
+    for spark, plain in pairs({ ['x > 5'] = true, ['y <= 1.5 AND x <> 3'] = true, ["s LIKE 'a%'"] = true,
+      ['x BETWEEN 2 AND 4'] = true, ['x IN (1, 2)'] = true, ['X = 1'] = true, ['s > 5'] = false }) do
+      local out = ffi.new('char *[1]')
+      assert.equal(0, C.sql_render_condition(wh.arena, spark, found.schema, out, err), ffi.string(err.msg))
+      local known = ffi.string(out[0])
+      assert.equal(plain, not known:find('sp_', 1, true), known)
+      assert.equal(0, C.sql_render_expr(wh.arena, spark, out, err))
+      local sql = 'SELECT x FROM d.p WHERE %s ORDER BY x'
+      wh:use('d.p')
+      assert.equal(wh:text(sql:format(ffi.string(out[0]))), wh:text(sql:format(known)), spark)
+    end
   end)
 
   it('opens only the files of the wanted days', function()
@@ -170,7 +191,6 @@ describe('warehouse: sources', function()
   end)
 
   it('refuses two paths for one table, and names that differ in case only', function()
-    local C, ffi = support.C, require('ffi')
     local sources = ffi.new('struct wh_source[2]', { { 'd.t', 'x' }, { 'd.t', 'y' } })
     local err, out = ffi.new('struct chn_err'), ffi.new('struct wh *[1]')
     local options = ffi.new('struct wh_options', { root = folder, sources = sources, n_sources = 2 })
@@ -209,7 +229,6 @@ describe('warehouse: sources', function()
   end)
 
   it('lists tables, drops and renames managed ones', function()
-    local C, ffi, cdef = support.C, require('ffi'), require('spec.support.cdef')
     support.write_file(folder .. '/f.csv', 'a\n1\n')
     open({ ['d.src'] = folder .. '/f.csv', ['d.bad'] = folder .. '/none' })
     wh:write('d.t', "SELECT 1 AS id, '2024-01-01' AS ds")
