@@ -17,6 +17,7 @@ part(JANSSON jansson libjansson-dev)
 part(XXHASH libxxhash libxxhash-dev)
 part(LMDB lmdb liblmdb-dev)
 part(HIREDIS hiredis libhiredis-dev)
+part(CURL libcurl libcurl4-openssl-dev)
 
 # Only room http talks HTTP: a target of its own.
 pkg_check_modules(MICROHTTPD QUIET IMPORTED_TARGET libmicrohttpd)

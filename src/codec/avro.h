@@ -119,6 +119,10 @@ chn_status avro_decode(const struct avro_schema *record, const void *bytes, size
 chn_status avro_check(const struct avro_schema *record, const void *bytes, size_t len,
                       struct chn_err *err);
 
+/// Reads one record from the front of `len` bytes; *used of them are its own.
+chn_status avro_decode_first(const struct avro_schema *record, const void *bytes, size_t len,
+                             struct row_builder *const *fields, size_t *used, struct chn_err *err);
+
 /// Appends row `row` in Avro's JSON encoding, {"a":{"long":1},"b":null}. Compact, in UTF-8; bytes
 /// are a string with one character each, as Avro has it.
 void avro_json(const struct avro_schema *record, const struct row_col *cols, size_t row,

@@ -274,8 +274,8 @@ static chn_status take(struct reader *r, const struct avro_schema *s, struct row
   return CHN_OK;
 }
 
-chn_status avro_decode(const struct avro_schema *record, const void *bytes, size_t len,
-                       struct row_builder *const *fields, struct chn_err *err)
+chn_status avro_decode_first(const struct avro_schema *record, const void *bytes, size_t len,
+                             struct row_builder *const *fields, size_t *used, struct chn_err *err)
 {
   struct reader r = { .at = bytes, .end = (const unsigned char *)bytes + len, .err = err };
   for (int32_t i = 0; i < record->n_fields; i++) {
@@ -284,10 +284,19 @@ chn_status avro_decode(const struct avro_schema *record, const void *bytes, size
       return chn_wrap(err, "%s.%s", record->name, record->fields[i].name);
     }
   }
-  if (r.at != r.end) {
-    return chn_fail(err, CHN_E_CORRUPT, "%s: %zu bytes too many", record->name, left(&r));
-  }
+  *used = len - left(&r);
   return CHN_OK;
+}
+
+chn_status avro_decode(const struct avro_schema *record, const void *bytes, size_t len,
+                       struct row_builder *const *fields, struct chn_err *err)
+{
+  size_t used = 0;
+  const chn_status status = avro_decode_first(record, bytes, len, fields, &used, err);
+  if (status == CHN_OK && used != len) {
+    return chn_fail(err, CHN_E_CORRUPT, "%s: %zu bytes too many", record->name, len - used);
+  }
+  return status;
 }
 
 chn_status avro_check(const struct avro_schema *record, const void *bytes, size_t len,

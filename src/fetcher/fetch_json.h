@@ -37,7 +37,7 @@ chn_status fetch_json_refuse(struct fetch_json *j, const char *text, size_t len,
 
 /// Appends the answer to the request that j read last. Rows are in the request's order, without
 /// those that were dropped.
-void fetch_json_write(const struct fetch_json *j, const struct fetch_result *result,
+void fetch_json_write(struct fetch_json *j, const struct fetch_result *result,
                       enum fetch_json_form form, struct chn_buf *out);
 
 /// Appends a value of a column as the answers have it.

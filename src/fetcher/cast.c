@@ -1,0 +1,301 @@
+// Values of one type as another, as upstream's ColumnAggregator.castTo does for keys, and numbers
+// as Java prints them.
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/json.h"
+#include "fetcher/fetcher_int.h"
+
+// ---- Java's numbers ---------------------------------------------------------------------------
+
+/// Lays digits (no point, no sign) with a decimal exponent out as Java does: 0.001 to 9999999
+/// plain, others as 1.0E10; always with a fraction.
+static void java_layout(const char *digits, int n, int exponent, struct chn_buf *out)
+{
+  static const char zeros[] = "0000000";
+  if (exponent < -3 || exponent >= 7) {
+    chn_buf_addc(out, digits[0]);
+    chn_buf_addc(out, '.');
+    chn_buf_adds(out, n > 1 ? digits + 1 : "0");
+    chn_buf_addf(out, "E%d", exponent);
+  } else if (exponent < 0) {
+    chn_buf_adds(out, "0.");
+    chn_buf_add(out, zeros, (size_t)(-exponent - 1));
+    chn_buf_adds(out, digits);
+  } else if (n <= exponent + 1) {
+    chn_buf_adds(out, digits);
+    chn_buf_add(out, zeros, (size_t)(exponent + 1 - n));
+    chn_buf_adds(out, ".0");
+  } else {
+    chn_buf_add(out, digits, (size_t)exponent + 1);
+    chn_buf_addc(out, '.');
+    chn_buf_adds(out, digits + exponent + 1);
+  }
+}
+
+static bool special(double v, struct chn_buf *out)
+{
+  if (isnan(v)) {
+    chn_buf_adds(out, "NaN");
+  } else if (isinf(v)) {
+    chn_buf_adds(out, v > 0 ? "Infinity" : "-Infinity");
+  } else {
+    if (signbit(v)) {
+      chn_buf_addc(out, '-');
+    }
+    if (v != 0) {
+      return false;
+    }
+    chn_buf_adds(out, "0.0");
+  }
+  return true;
+}
+
+void fetch_java_double(double v, struct chn_buf *out)
+{
+  if (special(v, out)) {
+    return;
+  }
+  char text[48];
+  codec_json_real_text(fabs(v), text);
+  char digits[32];
+  int n = 0;
+  int point = -1;
+  int before = 0;
+  int e = 0;
+  for (const char *c = text; *c != '\0' && *c != 'e'; c++) {
+    if (*c == '.') {
+      point = before;
+    } else if (n > 0 || *c != '0') {
+      digits[n++] = *c;
+      before++;
+    } else {
+      before += point >= 0 ? 0 : 1; // a leading zero before the point
+    }
+  }
+  const char *mark = strchr(text, 'e');
+  e = mark != NULL ? (int)strtol(mark + 1, NULL, 10) : 0;
+  // The exponent of the first digit that is not zero.
+  const char *first = text + strcspn(text, "123456789");
+  const char *dot = strchr(text, '.');
+  const char *whole_end = dot != NULL ? dot : mark != NULL ? mark : text + strlen(text);
+  e += first < whole_end ? (int)(whole_end - first) - 1 : -(int)(first - dot);
+  while (n > 1 && digits[n - 1] == '0') {
+    n--;
+  }
+  digits[n] = '\0';
+  java_layout(digits, n, e, out);
+}
+
+void fetch_java_float(float v, struct chn_buf *out)
+{
+  if (special((double)v, out)) {
+    return;
+  }
+  char text[32];
+  int precision = 1;
+  do {
+    snprintf(text, sizeof text, "%.*e", precision - 1, (double)fabsf(v));
+  } while (strtof(text, NULL) != fabsf(v) && ++precision <= 9);
+  char digits[16];
+  int n = 0;
+  for (const char *c = text; *c != 'e'; c++) {
+    if (*c != '.') {
+      digits[n++] = *c;
+    }
+  }
+  while (n > 1 && digits[n - 1] == '0') {
+    n--;
+  }
+  digits[n] = '\0';
+  java_layout(digits, n, (int)strtol(strchr(text, 'e') + 1, NULL, 10), out);
+}
+
+// ---- casting ----------------------------------------------------------------------------------
+
+static const char *not_a_number(struct arena *a, const struct cast_from *v)
+{
+  return arena_printf(a, "For input string: \"%.*s\"", (int)v->len, v->text);
+}
+
+static bool to_long(const struct cast_from *v, int64_t *out, struct arena *a, const char **why)
+{
+  switch (v->kind) {
+  case CAST_INT: *out = v->whole; return true;
+  case CAST_REAL: // Java's (long): NaN is 0, beyond the range the nearest
+    *out = isnan(v->real)                      ? 0
+           : v->real >= 9223372036854775807.0  ? INT64_MAX
+           : v->real <= -9223372036854775808.0 ? INT64_MIN
+                                               : (int64_t)v->real;
+    return true;
+  case CAST_TEXT: {
+    char *end = NULL;
+    const char *text = arena_strndup(a, v->text, v->len);
+    const char *digits = text + (*text == '-' || *text == '+' ? 1 : 0);
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (*digits < '0' || *digits > '9' || end != text + v->len || errno != 0) {
+      *why = not_a_number(a, v);
+      return false;
+    }
+    return true;
+  }
+  default: *why = "true or false is no number"; return false;
+  }
+}
+
+static bool to_double(const struct cast_from *v, double *out, struct arena *a, const char **why)
+{
+  switch (v->kind) {
+  case CAST_INT: *out = (double)v->whole; return true;
+  case CAST_REAL: *out = v->real; return true;
+  case CAST_TEXT: {
+    char *end = NULL;
+    const char *text = arena_strndup(a, v->text, v->len);
+    *out = strtod(text, &end);
+    if (v->len == 0 || end != text + v->len || strpbrk(text, "xX") != NULL) {
+      *why = not_a_number(a, v);
+      return false;
+    }
+    return true;
+  }
+  default: *why = "true or false is no number"; return false;
+  }
+}
+
+static void as_text(const struct cast_from *v, struct chn_buf *out)
+{
+  switch (v->kind) {
+  case CAST_INT: chn_buf_addf(out, "%lld", (long long)v->whole); break;
+  case CAST_REAL: fetch_java_double(v->real, out); break;
+  case CAST_TEXT: chn_buf_add(out, v->text, v->len); break;
+  case CAST_BOOL: chn_buf_adds(out, v->whole != 0 ? "true" : "false"); break;
+  }
+}
+
+static bool put_string(struct row_builder *to, const struct cast_from *v)
+{
+  if (v->kind == CAST_TEXT) {
+    row_builder_string(to, v->text, v->len);
+    return true;
+  }
+  struct chn_buf text = { 0 };
+  as_text(v, &text);
+  row_builder_string(to, chn_buf_str(&text), text.len);
+  chn_buf_deinit(&text);
+  return true;
+}
+
+/// Kinds that upstream does not cast: the value must be of the kind.
+static bool put_exact(struct row_builder *to, enum row_kind kind, const struct cast_from *v,
+                      const char **why)
+{
+  const int64_t max = kind == ROW_BYTE ? INT8_MAX : kind == ROW_SHORT ? INT16_MAX : INT32_MAX;
+  if (kind == ROW_BOOLEAN && v->kind == CAST_BOOL) {
+    row_builder_value(to, &(bool){ v->whole != 0 });
+  } else if (kind == ROW_FLOAT && (v->kind == CAST_REAL || v->kind == CAST_INT)) {
+    row_builder_value(to, &(float){ v->kind == CAST_REAL ? (float)v->real : (float)v->whole });
+  } else if (v->kind == CAST_INT && v->whole <= max && v->whole >= -max - 1 && kind == ROW_INT) {
+    row_builder_value(to, &(int32_t){ (int32_t)v->whole });
+  } else if (v->kind == CAST_INT && v->whole <= max && v->whole >= -max - 1 && kind == ROW_SHORT) {
+    row_builder_value(to, &(int16_t){ (int16_t)v->whole });
+  } else if (v->kind == CAST_INT && v->whole <= max && v->whole >= -max - 1 && kind == ROW_BYTE) {
+    row_builder_value(to, &(int8_t){ (int8_t)v->whole });
+  } else {
+    *why = "Couldn't encode request keys or casted keys";
+    return false;
+  }
+  return true;
+}
+
+bool fetch_cast_put(struct row_builder *to, const struct row_type *type, const struct cast_from *v,
+                    struct arena *a, const char **why)
+{
+  int64_t whole = 0;
+  double real = 0;
+  switch (type->kind) {
+  case ROW_LONG:
+    if (!to_long(v, &whole, a, why)) {
+      return false;
+    }
+    row_builder_value(to, &whole);
+    return true;
+  case ROW_DOUBLE:
+    if (!to_double(v, &real, a, why)) {
+      return false;
+    }
+    row_builder_value(to, &real);
+    return true;
+  case ROW_STRING: return put_string(to, v);
+  case ROW_BINARY:
+    if (v->kind == CAST_TEXT) {
+      return put_string(to, v);
+    }
+    *why = "Couldn't encode request keys or casted keys";
+    return false;
+  default: return put_exact(to, type->kind, v, why);
+  }
+}
+
+/// A scalar cell; false for what is none.
+static bool read_scalar(const struct row_col *c, size_t row, struct cast_from *v)
+{
+  switch (c->type->kind) {
+  case ROW_BOOLEAN:
+    *v = (struct cast_from){ .kind = CAST_BOOL, .whole = ((const bool *)c->data)[row] };
+    return true;
+  case ROW_BYTE:
+    *v = (struct cast_from){ .kind = CAST_INT, .whole = ((const int8_t *)c->data)[row] };
+    return true;
+  case ROW_SHORT:
+    *v = (struct cast_from){ .kind = CAST_INT, .whole = ((const int16_t *)c->data)[row] };
+    return true;
+  case ROW_INT:
+    *v = (struct cast_from){ .kind = CAST_INT, .whole = ((const int32_t *)c->data)[row] };
+    return true;
+  case ROW_LONG:
+    *v = (struct cast_from){ .kind = CAST_INT, .whole = ((const int64_t *)c->data)[row] };
+    return true;
+  case ROW_FLOAT:
+    *v = (struct cast_from){ .kind = CAST_REAL, .real = (double)((const float *)c->data)[row] };
+    return true;
+  case ROW_DOUBLE:
+    *v = (struct cast_from){ .kind = CAST_REAL, .real = ((const double *)c->data)[row] };
+    return true;
+  case ROW_STRING:
+  case ROW_BINARY: {
+    const struct row_str *s = (const struct row_str *)c->data + row;
+    *v = (struct cast_from){ .kind = CAST_TEXT, .text = row_str_bytes(s), .len = s->len };
+    return true;
+  }
+  default: return false;
+  }
+}
+
+bool fetch_cast_value(struct row_builder *to, const struct row_type *type,
+                      const struct row_col *from, size_t row, struct arena *a, const char **why)
+{
+  struct cast_from v;
+  if (row_is_null(from, row)) {
+    row_builder_null(to);
+    return true;
+  }
+  if (!read_scalar(from, row, &v)) {
+    *why = "Couldn't encode request keys or casted keys";
+    return false;
+  }
+  return fetch_cast_put(to, type, &v, a, why);
+}
+
+void fetch_cast_text(const struct row_col *c, size_t row, struct chn_buf *out)
+{
+  struct cast_from v;
+  if (row_is_null(c, row) || !read_scalar(c, row, &v)) {
+    chn_buf_adds(out, "null");
+  } else {
+    as_text(&v, out);
+  }
+}
