@@ -2,7 +2,10 @@
 // (chrono-Compatible Low-Level Date Algorithms, days_from_civil and civil_from_days).
 #include "base/time.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static int32_t days_from_civil(int32_t y, int32_t m, int32_t d)
@@ -81,6 +84,91 @@ chn_status chn_day_of_ds(const char *ds, int32_t *day, struct chn_err *err)
   }
   *day = found;
   return CHN_OK;
+}
+
+/// Milliseconds of the day of "HH:MM[:SS[.fff]]" at *s, which moves behind it; -1 where there is
+/// none.
+static int64_t read_clock(const char **s)
+{
+  const char *p = *s;
+  const int32_t h = digits(p, 2);
+  const int32_t m = h >= 0 && p[2] == ':' ? digits(p + 3, 2) : -1;
+  int32_t sec = 0;
+  int64_t ms = 0;
+  if (m < 0 || h > 23 || m > 59) {
+    return -1;
+  }
+  p += 5;
+  if (*p == ':') {
+    sec = digits(p + 1, 2);
+    if (sec < 0 || sec > 59) {
+      return -1;
+    }
+    p += 3;
+    if (*p == '.' && digits(p + 1, 1) >= 0) {
+      p++;
+      for (int64_t unit = 100; digits(p, 1) >= 0; unit /= 10, p++) {
+        ms += unit * digits(p, 1);
+      }
+    }
+  }
+  *s = p;
+  return ((int64_t)h * 3600 + m * 60 + sec) * 1000 + ms;
+}
+
+/// The offset "Z", "+HH:MM" or nothing; INT64_MIN where there is something else.
+static int64_t read_offset(const char *s)
+{
+  if (s[0] == '\0' || strcmp(s, "Z") == 0) {
+    return 0;
+  }
+  const char sign = *s++;
+  const int32_t h = digits(s, 2);
+  const char *minutes = h >= 0 && s[2] == ':' ? s + 3 : s + 2;
+  const int32_t m = h >= 0 ? digits(minutes, 2) : -1;
+  if ((sign != '+' && sign != '-' && sign != ' ') || m < 0 || m > 59 || h > 18 ||
+      minutes[2] != '\0') {
+    return INT64_MIN;
+  }
+  const int64_t ms = ((int64_t)h * 60 + m) * CHN_MINUTE_MS;
+  return sign == '-' ? -ms : ms;
+}
+
+static bool read_number(const char *text, int64_t *ms)
+{
+  char *end = NULL;
+  errno = 0;
+  const long long value = strtoll(text, &end, 10);
+  *ms = value;
+  return end != text && *end == '\0' && errno == 0 && (*text == '-' || digits(text, 1) >= 0);
+}
+
+chn_status chn_ms_of_text(const char *text, int64_t *ms, struct chn_err *err)
+{
+  char ds[11] = { 0 };
+  int32_t day = 0;
+  if (read_number(text, ms)) {
+    return CHN_OK;
+  }
+  memcpy(ds, text, strnlen(text, 10));
+  if (chn_day_of_ds(ds, &day, NULL) == CHN_OK) {
+    const char *rest = text + 10;
+    int64_t clock = 0;
+    if (*rest == 'T' || *rest == ' ') {
+      rest++;
+      clock = read_clock(&rest);
+    }
+    const int64_t offset =
+        clock < 0 || (rest == text + 10 && *rest != '\0') ? INT64_MIN : read_offset(rest);
+    if (offset != INT64_MIN) {
+      *ms = chn_ms_of_day(day) + clock - offset;
+      return CHN_OK;
+    }
+  }
+  return chn_fail(err, CHN_E_ARGUMENT,
+                  "\"%s\" is no instant: epoch milliseconds or ISO 8601 (2024-03-10T12:30:00Z) is "
+                  "needed",
+                  text);
 }
 
 int64_t chn_now_ms(void)

@@ -35,3 +35,32 @@ describe('base time', function()
     end)
   end
 end)
+
+describe('base time of a text', function()
+  local function ms(text)
+    local out = ffi.new('int64_t[1]')
+    cdef.check(C.chn_ms_of_text, text, out)
+    return tonumber(out[0])
+  end
+
+  it('reads milliseconds and ISO 8601', function()
+    for text, want in pairs({
+      ['0'] = 0, ['-5'] = -5, ['1710028800000'] = 1710028800000, ['2024-03-10'] = 1710028800000,
+      ['2024-03-10T00:00'] = 1710028800000, ['2024-03-10 01:02:03Z'] = 1710032523000,
+      ['2024-03-10T01:02:03.4'] = 1710032523400, ['2024-03-10T01:02:03.456789Z'] = 1710032523456,
+      ['2024-03-10T00:00:00+02:00'] = 1710021600000, ['2024-03-10T00:00:00 0200'] = 1710021600000,
+      ['2024-03-10T00:00-00:30'] = 1710030600000, ['1969-12-31T23:59:59.999Z'] = -1,
+    }) do
+      assert.equal(want, ms(text), text)
+    end
+  end)
+
+  for _, bad in ipairs({ '', ' 5', '+5', '5x', 'now', '2024-03-10T', '2024-03-10T25:00', '2024-03-10T00:60',
+    '2024-03-10T00:00:60', '2024-03-10T00:00:00.', '2024-02-30T00:00', '2024-03-10Z0', '2024-03-10T00:00+2',
+    '2024-03-10T00:00+19:00', '2024-03-10+01:00', '99999999999999999999', '2024-03-10T00:00:00+02:00x' }) do
+    it('refuses "' .. bad .. '"', function()
+      assert.has_error(function() ms(bad) end,
+        ('"%s" is no instant: epoch milliseconds or ISO 8601 (2024-03-10T12:30:00Z) is needed'):format(bad))
+    end)
+  end
+end)
