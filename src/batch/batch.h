@@ -39,6 +39,7 @@ struct batch_options {
   const char *end_ds;       ///< last day, inclusive; NULL: today (UTC)
   const char *start_ds;     ///< overrides the definition's first day; may be NULL
   int32_t step_days;        ///< days per step; 0: 30
+  bool no_auto_expand;      ///< a staging query's table keeps its columns; other ones are refused
   bool unset_semantic_hash; ///< keep a join's table though another definition made it
   bool run_first_hole;      ///< also fill days before the earliest existing partition
   int threads;              ///< 0: all cores

@@ -344,7 +344,7 @@ chn_status staging_query_backfill(struct batch_job *job, const struct model_stag
   w.output = (struct output){ .table = model_table(job->arena, q->meta_data, ""),
                               .type = "staging_query",
                               .meta_data = q->meta_data,
-                              .auto_expand = true };
+                              .auto_expand = !job->o->no_auto_expand };
   job->report->table = w.output.table;
   chn_status status = backfill(&w, err);
   return status == CHN_OK ? CHN_OK : chn_wrap(err, "staging_query %s", q->meta_data->name);

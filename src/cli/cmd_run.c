@@ -23,6 +23,12 @@ static chn_status read_options(struct cli_context *ctx, struct batch_options *o,
   const char *start = cli_get(args, "start-ds") ? "start-ds" : "start-date";
   o->start_ds = cli_get(args, start);
   o->run_first_hole = cli_is_set(args, "run-first-hole");
+  const char *expand = cli_get(args, "enable-auto-expand");
+  o->no_auto_expand = strcmp(expand, "false") == 0;
+  if (!o->no_auto_expand && strcmp(expand, "true") != 0) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--enable-auto-expand %s: true or false is needed",
+                    expand);
+  }
   o->unset_semantic_hash = cli_is_set(args, "unset-semantic-hash");
   o->dry_run = cli_is_set(args, "dry-run");
   o->force_backfill = cli_is_set(args, "force-backfill");
@@ -142,7 +148,8 @@ static const struct cli_option options[] = {
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
   { "step-days", 0, CLI_VALUE, "N", "30", NULL, "days computed and written at once" },
   { "parallelism", 0, CLI_VALUE, "N", "1", NULL,
-    "backfills: so many ranges of --start-ds to --end-ds side by side, a process for each" },
+    "backfills: so many ranges of --start-ds to --end-ds side by side, a process for each; after "
+    "one that was killed, --run-first-hole fills what an earlier range lacks" },
   { "start-date", 0, CLI_VALUE, "DS", NULL, NULL, "the same as --start-ds" },
   { "query-conf", 0, CLI_VALUE, "CONF", NULL, NULL,
     "compare: the compiled staging query that the join is held against" },
@@ -166,6 +173,8 @@ static const struct cli_option options[] = {
   { "allow-older", 0, CLI_FLAG, NULL, NULL, NULL,
     "upload: put an earlier day in place of a later one" },
   { "batch-size", 0, CLI_VALUE, "N", "50", NULL, "metadata-upload: definitions put at once" },
+  { "enable-auto-expand", 0, CLI_VALUE, "BOOL", "true", NULL,
+    "staging queries: new columns are added to the table; false: they are refused" },
   { "dry-run", 0, CLI_FLAG, NULL, NULL, NULL, "say what would be computed, and write nothing" },
   { "enable-hitter", 0, CLI_FLAG, NULL, NULL, NULL,
     "analyze: count the most frequent values of the keys, and the years of ts" },

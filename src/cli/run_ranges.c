@@ -381,6 +381,10 @@ static chn_status run_all(struct ranges *all, struct batch_report *report, struc
       cli_note(all->ctx, "failed: %s", all->list[i].err.msg);
     }
   }
+  if (!all->options->run_first_hole && all->list[0].err.code != CHN_OK) {
+    cli_note(all->ctx, "note: days that lack before the table's first partition count as expired; "
+                       "--run-first-hole fills them");
+  }
   return err->code == CHN_E_CANCELLED
              ? err->code
              : chn_wrap(err, "%d of %d ranges failed, the first", failed, all->n);
