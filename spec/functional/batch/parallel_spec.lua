@@ -38,7 +38,10 @@ local JOIN = 'joins/shop/training_set.v1'
 
 describe('--parallelism', function()
   local repo, folder
-  setup(function() repo, folder = shop() end)
+  setup(function()
+    repo, folder = shop()
+    assert.equal(0, run(repo, 'whole', JOIN).code)
+  end)
   teardown(function() program.remove(folder) end)
 
   for conf, name in pairs({
@@ -67,7 +70,6 @@ describe('--parallelism', function()
       local r = run(repo, 'steps', JOIN, '--parallelism', '4', unpack(step))
       assert.equal(0, r.code, r.err)
     end
-    assert.equal(0, run(repo, 'whole', JOIN).code)
     assert.equal(rows(repo, 'whole', 'shop.shop_training_set_v1'), rows(repo, 'steps', 'shop.shop_training_set_v1'))
   end)
 
