@@ -291,6 +291,15 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
   return write_query(w, &dates, written, err);
 }
 
+/// `latest_date`: the last day of the whole job, whichever step or range this is.
+static const char *latest(const struct batch_job *job)
+{
+  char today[CHN_DS_SIZE];
+  return job->o->all_end_ds != NULL ? job->o->all_end_ds
+         : job->o->end_ds != NULL   ? job->o->end_ds
+                                    : arena_strdup(job->arena, chn_ds_of_day(chn_today(), today));
+}
+
 static chn_status backfill(struct work *w, struct chn_err *err)
 {
   struct batch_job *job = w->job;
@@ -298,11 +307,7 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   struct days range;
   struct days *steps = NULL;
   size_t n = 0;
-  char today[CHN_DS_SIZE];
-  w->latest = job->o->all_end_ds != NULL ? job->o->all_end_ds
-              : job->o->end_ds != NULL
-                  ? job->o->end_ds
-                  : arena_strdup(job->arena, chn_ds_of_day(chn_today(), today));
+  w->latest = latest(job);
   if (q->query == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "the staging query has no query");
   }
