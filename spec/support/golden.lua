@@ -53,6 +53,7 @@ function M.run(case, step, warehouse)
   }
   if step.start_override then args[#args + 1] = '--start-ds ' .. step.start_override end
   if step.step_days then args[#args + 1] = '--step-days ' .. step.step_days end
+  if step.kind == 'upload' then args[#args + 1] = '--store memory: --upload-table' end
   if step.more then args[#args + 1] = step.more end
   for name, path in pairs(case.table_paths) do args[#args + 1] = ('--table %s=%s'):format(name, path) end
   return shell(table.concat(args, ' '))

@@ -59,8 +59,10 @@ struct batch_options {
   const char *log_table;    ///< of batch_log_flatten
   const char *schema_table; ///< of batch_log_flatten
   struct kv_store *store;   ///< of uploads: NULL: none is filled
-  bool upload_table;        ///< of uploads: write the table `<output>_upload`
-  bool allow_older;         ///< of uploads: put an earlier day in place of a later one
+  bool store_unasked; ///< of uploads: nobody named the store; where it has a later day, that is a
+                      ///< note
+  bool upload_table;  ///< of uploads: write the table `<output>_upload`
+  bool allow_older;   ///< of uploads: put an earlier day in place of a later one
   const struct batch_progress *progress; ///< may be NULL
 };
 

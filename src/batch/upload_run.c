@@ -57,6 +57,10 @@ static chn_status begin(struct work *w, int32_t day, struct chn_err *err)
   if (job->o->store != NULL) {
     status = upload_store_begin(&w->store, job, job->o->store, w->gb, day, err);
   }
+  if (status == CHN_E_CONFLICT && job->o->store_unasked) {
+    job_note(job, "%s; only the table is written", err->msg);
+    status = CHN_OK;
+  }
   if (status == CHN_OK && job->o->upload_table) {
     status = output_begin(job, &output, &w->writer, err);
   }

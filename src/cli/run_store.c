@@ -8,8 +8,8 @@ chn_status run_mode_upload(struct cli_context *ctx, const struct model_conf *con
 {
   // A store that somebody named gets the upload alone; with the default one the table, which is
   // what Chronon's own upload leaves, comes along.
-  options->upload_table =
-      cli_is_set(&ctx->args, "upload-table") || cli_get(&ctx->args, "store") == NULL;
+  options->store_unasked = cli_get(&ctx->args, "store") == NULL;
+  options->upload_table = cli_is_set(&ctx->args, "upload-table") || options->store_unasked;
   options->allow_older = cli_is_set(&ctx->args, "allow-older");
   chn_status status = cli_store_open(ctx, true, &options->store, err);
   if (status == CHN_OK) {

@@ -110,6 +110,15 @@ describe('run --mode upload into a store', function()
     assert.equal(repo.ms('2024-03-11'), select(2, stored('GB_BATCH')))
   end)
 
+  it('writes the table of an earlier day where nobody named the store', function()
+    r:succeed('upload', 'gb', '2024-03-11')
+    local result = r:succeed('upload', 'gb', '2024-03-10')
+    assert.matches('is later than 2024%-03%-10.*only the table is written', result.err)
+    url = 'lmdb:' .. r.folder .. '/store'
+    assert.equal(repo.ms('2024-03-12'), select(2, stored('GB_BATCH')))
+    assert.equal('2024-03-10', (r:read('SELECT DISTINCT ds FROM ns.gb_upload', { 'ns.gb_upload' }))[1].ds)
+  end)
+
   it('leaves the last day when the job fails', function()
     r:succeed('upload', 'gb', '2024-03-10', { '--store', url })
     local before = stored('GB_BATCH')
