@@ -139,11 +139,12 @@ function M.compare_table(case, step, warehouse, out, name, same)
     if not seen[column.name] then lines[#lines + 1] = 'no column ' .. column.name end
   end
   if #lines > 0 then return lines end
-  if case.name == 'gb_multikey' then
-    -- Upstream groups a NULL and an empty string key of a tuple together and shows whichever came first.
+  -- Upstream groups a NULL and an empty string key of a tuple together and shows whichever came first.
+  local keys = M.conf(case, step).keyColumns or {}
+  for _, key in ipairs(#keys > 1 and keys or {}) do
     for _, list in ipairs({ want, got }) do
       for _, row in ipairs(list) do
-        if row.user_id == rows.NULL then row.user_id = '' end
+        if types[key] == 'string' and row[key] == rows.NULL then row[key] = '' end
       end
     end
   end

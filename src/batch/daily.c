@@ -1,7 +1,7 @@
 // Rows come sorted by day and key from DuckDB, which spills, so that one state is open at a time.
-// Of a run of missing days the partitions of the day before are read too: rows may be early. Late
-// rows count while they arrive in the same run of days as their own; after it their day is made and
-// stays.
+// Missing days are made in runs of at most step_days. Of a run the partitions of the day before are
+// read too: rows may be early. Late rows count while they arrive in the same run of days as their
+// own; after it their day is made and stays.
 #include "batch/daily.h"
 
 #include <stdlib.h>
@@ -17,6 +17,23 @@
 
 // ---- what can be incremental ------------------------------------------------------------------
 
+/// Which part's column holds the states of part i: the first of its name, since several
+/// aggregations of one kind, with other windows, share their states.
+static int32_t kept_by(const struct daily *d, int32_t i)
+{
+  int32_t k = 0;
+  while (strcmp(d->plan->bases[k].base_name, d->plan->bases[i].base_name) != 0) {
+    k++;
+  }
+  return k;
+}
+
+static bool same_states(const struct agg_part *a, const struct agg_part *b)
+{
+  return a->op == b->op && a->input == b->input && a->bucket == b->bucket && a->k == b->k &&
+         a->shape == b->shape;
+}
+
 static chn_status check(const struct daily *d, struct chn_err *err)
 {
   const struct model_group_by *gb = d->gb;
@@ -29,13 +46,14 @@ static chn_status check(const struct daily *d, struct chn_err *err)
     }
   }
   for (int32_t i = 0; i < d->plan->n_bases; i++) {
-    for (int32_t k = 0; k < i; k++) {
-      if (strcmp(d->plan->bases[i].base_name, d->plan->bases[k].base_name) == 0) {
-        return chn_fail(err, CHN_E_ARGUMENT,
-                        "two aggregations keep their states as \"%s\"; give all windows to one of "
-                        "them",
-                        d->plan->bases[i].base_name);
-      }
+    const struct agg_part *base = &d->plan->bases[i];
+    const struct agg_part *kept = &d->plan->bases[kept_by(d, i)];
+    // The names leave out the k of sketches.
+    if (!same_states(base, kept)) {
+      return chn_fail(err, CHN_E_ARGUMENT,
+                      "two aggregations that differ keep their states as \"%s\"; select the column "
+                      "under another name for one of them",
+                      base->base_name);
     }
   }
   return d->plan->has_window
@@ -119,7 +137,7 @@ static bool is_cumulative(const struct model_group_by *gb)
   return false;
 }
 
-/// Runs of days that are missing.
+/// Runs of days that are missing, cut into steps as the output's are.
 static chn_status missing(struct daily *d, struct days days, struct days **runs, size_t *n,
                           struct chn_err *err)
 {
@@ -144,7 +162,7 @@ static chn_status missing(struct daily *d, struct days days, struct days **runs,
                                   .n_inputs = all ? 0 : d->gb->n_sources,
                                   .run_first_hole = true };
   if (status == CHN_OK) {
-    days_missing(a, &r, INT32_MAX, runs, n);
+    days_missing(a, &r, d->job->o->step_days > 0 ? d->job->o->step_days : 30, runs, n);
   }
   return status;
 }
@@ -172,8 +190,11 @@ static chn_status end_group(struct fill *f, struct chn_err *err)
   chn_ds_of_day(f->day, ds);
   row_builder_value(f->sink.columns[n_keys], &ts);
   row_builder_string(f->sink.columns[n_keys + 1], ds, strlen(ds));
+  int32_t column = n_keys + 2;
   for (int32_t i = 0; i < f->d->plan->n_bases; i++) {
-    agg_ir_store(f->ir, i, f->sink.columns[n_keys + 2 + i]);
+    if (kept_by(f->d, i) == i) {
+      agg_ir_store(f->ir, i, f->sink.columns[column++]);
+    }
   }
   agg_ir_clear(f->ir);
   f->day = INT32_MIN;
@@ -281,20 +302,25 @@ static const char *columns_of(struct daily *d, const char ***names, const struct
   struct arena *a = d->job->arena;
   const int32_t n_keys = d->gb->n_key_columns;
   struct chn_buf sql = { 0 };
-  *n = n_keys + 2 + d->plan->n_bases;
-  *names = arena_alloc(a, (size_t)*n * sizeof **names);
-  *types = arena_alloc(a, (size_t)*n * sizeof **types);
-  for (int32_t i = 0; i < *n; i++) {
+  const int32_t most = n_keys + 2 + d->plan->n_bases;
+  *names = arena_alloc(a, (size_t)most * sizeof **names);
+  *types = arena_alloc(a, (size_t)most * sizeof **types);
+  *n = 0;
+  for (int32_t i = 0; i < most; i++) {
     const int32_t base = i - n_keys - 2;
-    (*names)[i] = i < n_keys        ? d->gb->key_columns[i]
-                  : i == n_keys     ? "ts"
-                  : i == n_keys + 1 ? "ds"
-                                    : d->plan->bases[base].base_name;
-    (*types)[i] = i < n_keys        ? d->key_types[i]
-                  : i == n_keys     ? row_scalar(ROW_LONG)
-                  : i == n_keys + 1 ? row_scalar(ROW_STRING)
-                                    : d->plan->bases[base].ir;
-    chn_buf_addf(&sql, "%s%s", i > 0 ? ", " : "SELECT ", wh_quote_name(a, (*names)[i]));
+    if (base >= 0 && kept_by(d, base) != base) {
+      continue;
+    }
+    (*names)[*n] = i < n_keys        ? d->gb->key_columns[i]
+                   : i == n_keys     ? "ts"
+                   : i == n_keys + 1 ? "ds"
+                                     : d->plan->bases[base].base_name;
+    (*types)[*n] = i < n_keys        ? d->key_types[i]
+                   : i == n_keys     ? row_scalar(ROW_LONG)
+                   : i == n_keys + 1 ? row_scalar(ROW_STRING)
+                                     : d->plan->bases[base].ir;
+    chn_buf_addf(&sql, "%s%s", i > 0 ? ", " : "SELECT ", wh_quote_name(a, (*names)[*n]));
+    ++*n;
   }
   chn_buf_adds(&sql, " FROM wh_frame('sink')");
   const char *text = arena_strdup(a, chn_buf_str(&sql));

@@ -63,6 +63,9 @@ static void encode_value(struct chn_buf *out, const struct row_col *c, size_t ro
 void key_set_encode(struct key_set *k, const struct row_col *cols, size_t n, enum key_mode mode,
                     enum key_nulls nulls, int32_t *out)
 {
+  if (n == 0) {
+    return; // the columns of no rows may have no type
+  }
   if (k->longs != NULL) {
     chn_longs_ids(k->longs, cols[0].data, cols[0].valid, n, mode == KEY_INTERN, out);
     return;

@@ -131,6 +131,30 @@ describe('an incremental GroupBy', function()
     end
   end)
 
+  it('keeps the states of two aggregations of one kind once', function()
+    small()
+    r:conf('g', definition({ { inputColumn = 'v', operation = 7, windows = days(1) },
+      { inputColumn = 'd', operation = 7, windows = days(2) }, { inputColumn = 'v', operation = 7, windows = days(2) } }, true))
+    r:succeed('backfill', 'g', '2024-01-03')
+    assert.same({ 'u1 10 1 10 2024-01-02', 'u1 30 2 40 2024-01-03', 'u2 20 1 20 2024-01-02', 'u2 NULL 1 20 2024-01-03' },
+      (texts('SELECT "user", v_sum_1d, d_sum_2d, v_sum_2d, ds FROM ns.g ORDER BY ALL', 'ns.g')))
+    local _, columns = texts('SELECT * FROM ns.g_daily_inc', 'ns.g_daily_inc')
+    assert.equal('user:string, ts:bigint, v_sum:bigint, d_sum:double, ds:string', columns)
+  end)
+
+  it('sees a late row only where it arrives in the same --step-days as its own day', function()
+    -- A day's states are made with the partitions of their run of days: 7 of the 3rd comes in that of
+    -- the 4th, which the run of two days has and a run of one day has not.
+    small({ { 'u1', 7, 1, 'x', 'p', nil, 1704276100000, '2024-01-04' } })
+    for _, case in ipairs({ { '1', 40 }, { '2', 40 }, { '3', 47 }, { '30', 47 } }) do
+      require('spec.support.program').remove(r.warehouse)
+      r:conf('g', definition({ { inputColumn = 'v', operation = 7, windows = days(2) } }, true))
+      r:succeed('backfill', 'g', '2024-01-04', { '--step-days', case[1] })
+      assert.same({ tostring(case[2]) }, (texts([[SELECT v_sum_2d FROM ns.g WHERE ds = '2024-01-03' AND "user" = 'u1']], 'ns.g')),
+        'step days ' .. case[1])
+    end
+  end)
+
   it('does not mix states of another definition', function()
     small()
     r:conf('g', definition(AGGS, true))
@@ -149,8 +173,9 @@ describe('an incremental GroupBy', function()
     end,
     ['needs an aggregation with a window'] = function(c) c.aggregations = { { inputColumn = 'v', operation = 7 } } end,
     ['a window of 5 hours'] = function(c) c.aggregations[1].windows = { { length = 5, timeUnit = 0 } } end,
-    ['keep their states as "v_sum"'] = function(c)
-      c.aggregations[4] = { inputColumn = 'v', operation = 7, windows = days(3) }
+    ['that differ keep their states as "v_approx_unique_count"'] = function(c)
+      c.aggregations[4] = { inputColumn = 'v', operation = 5, windows = days(3), argMap = { k = '8' } }
+      c.aggregations[5] = { inputColumn = 'v', operation = 5, windows = days(2), argMap = { k = '10' } }
     end,
   }) do
     it('is refused: ' .. why, function()
