@@ -2,6 +2,7 @@
 local ffi = require('ffi')
 local cdef = require('spec.support.cdef')
 local C = cdef.load('fetcher/fetcher.h', 'fetcher/fetch_json.h', 'codec/avro.h', 'agg/batch_ir.h')
+local cols = require('spec.support.cols')
 local json = require('dkjson')
 local kv = require('spec.support.kv')
 
@@ -77,6 +78,33 @@ function Fetcher:text(kind, name, body, at, form)
   C.fetch_plan_release(plan[0])
   if not ok then return nil, ffi.string(err.msg) end
   return text_of(out)
+end
+
+--- Rows of typed keys: values[k][row], cols.null for a null. @return table[] by row { by feature = value }
+--- with [1] = enum fetch_row, and the message of a row that failed.
+function Fetcher:typed(kind, name, values, at)
+  local plan, result = ffi.new('const struct fetch_plan *[1]'), ffi.new('struct fetch_result')
+  cdef.check(C.fetch_plan_get, self.session, kind == 'join' and C.FETCH_JOIN or C.FETCH_GROUP_BY, name, plan)
+  local columns, keep = cols.columns(C.fetch_plan_keys(plan[0]), values)
+  local n = #at
+  local times = ffi.new('int64_t[?]', n, at)
+  local request = ffi.new('struct fetch_request', { plan = plan[0], n = n, keys = columns, at = times })
+  cdef.check(C.fetch_run, self.session, request, 1, result)
+  local out, features = {}, C.fetch_plan_features(plan[0])
+  for r = 0, n - 1 do
+    local row = { tonumber(result.rows[r]), result.row_errors[r] ~= nil and ffi.string(result.row_errors[r]) or nil }
+    for c = 0, features.n_fields - 1 do
+      if result.cells[c * n + r] ~= C.FETCH_ABSENT then
+        local col = result.cols + c
+        row[ffi.string(features.fields[c].name)] = result.cells[c * n + r] == C.FETCH_VALUE and cols.read(col, r)
+          or cols.null
+      end
+    end
+    out[r + 1] = row
+  end
+  assert(keep)
+  C.fetch_plan_release(plan[0])
+  return out
 end
 
 --- The rows of an answer, decoded; null is M.null. `keys` are tables, or the body's text.

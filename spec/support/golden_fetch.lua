@@ -7,6 +7,7 @@ local cols = require('spec.support.cols')
 local fetch = require('spec.support.fetch')
 local golden = require('spec.support.golden')
 local kv = require('spec.support.kv')
+local online = require('spec.support.online')
 local rows = require('spec.support.rows')
 local C = cdef.load('warehouse/warehouse.h', 'base/time.h')
 
@@ -54,19 +55,6 @@ local function value_of(v, t)
   return v
 end
 
---- Adds a streamed row to puts; rows of one key and instant share a value.
-function M.put_row(puts, dataset, key, value, at)
-  puts.by = puts.by or {}
-  local id = key .. '@' .. tostring(at)
-  local put = puts.by[id]
-  if put then
-    put[3] = put[3] .. value
-  else
-    put = { dataset, key, value, at }
-    puts.by[id], puts[#puts + 1] = put, put
-  end
-end
-
 --- Rows of a table as a stream job would put them: value record of the selected columns, of mutations
 --- with the row's time and whether it is the old image.
 local function stream(case, store, name, info, end_ms)
@@ -94,7 +82,7 @@ local function stream(case, store, name, info, end_ms)
       v[field] = value_of(row[field], record.fields[i].schema.type)
     end
     local at = entities and row.mutation_ts or row.ts
-    if at ~= rows.NULL then M.put_row(puts, dataset, assert(avro.encode(key, k)), assert(avro.encode(record, v)), at) end
+    if at ~= rows.NULL then online.put_row(puts, dataset, assert(avro.encode(key, k)), assert(avro.encode(record, v)), at) end
   end
   if #puts > 0 then store:commit(puts) end
 end

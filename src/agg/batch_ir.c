@@ -401,3 +401,33 @@ chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir 
   }
   return CHN_OK;
 }
+
+// ---- looking inside ---------------------------------------------------------------------------
+
+int64_t agg_batch_from(const struct agg_batch_ir *b, int32_t part, int64_t q)
+{
+  return tail_at(&b->plan->parts[part], q);
+}
+
+int64_t agg_batch_until(const struct agg_batch_ir *b, int32_t part)
+{
+  return b->edges[part].tail_until;
+}
+
+const struct agg_ir *agg_batch_collapsed(const struct agg_batch_ir *b)
+{
+  return b->collapsed;
+}
+
+int32_t agg_batch_hops(const struct agg_batch_ir *b, int32_t part)
+{
+  return b->plan->parts[part].window_ms != 0 ? b->hops[b->edges[part].size].n : 0;
+}
+
+const struct agg_ir *agg_batch_hop(const struct agg_batch_ir *b, int32_t part, int32_t i,
+                                   int64_t *start)
+{
+  const struct hop *hop = &b->hops[b->edges[part].size].hop[i];
+  *start = hop->start;
+  return hop->ir;
+}

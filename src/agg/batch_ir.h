@@ -86,3 +86,20 @@ chn_status agg_serve_tile(const struct agg_batch_ir *b, int64_t q, struct agg_ir
 /// Merges the tail hops that windows at q still hold.
 chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
                          struct chn_err *err);
+
+// ---- looking inside ---------------------------------------------------------------------------
+// What an explanation shows. Memory is b's, until it changes.
+
+/// The first instant that the window of a part holds at q; INT64_MIN: all.
+int64_t agg_batch_from(const struct agg_batch_ir *b, int32_t part, int64_t q);
+
+/// Hops from here on are in the collapsed IR for this part.
+int64_t agg_batch_until(const struct agg_batch_ir *b, int32_t part);
+
+/// The IR of plan->parts that never leaves.
+const struct agg_ir *agg_batch_collapsed(const struct agg_batch_ir *b);
+
+/// The tail hops of the size that a part's window has, by start: IRs of plan->bases.
+int32_t agg_batch_hops(const struct agg_batch_ir *b, int32_t part);
+const struct agg_ir *agg_batch_hop(const struct agg_batch_ir *b, int32_t part, int32_t i,
+                                   int64_t *start);

@@ -274,6 +274,17 @@ struct fetch_job {
   size_t errors_room;
 };
 
+/// Who watches how one row is merged (explain.c); NULL members are not told.
+struct fetch_trace {
+  void *self;
+  size_t row;
+  /// A job begins; the batch value of the key was loaded into w->batch, if there is one.
+  void (*batch)(void *self, const struct fetch_job *j, bool found, int64_t end);
+  /// A streamed value: a row in w->inputs, or a tile in w->tile.
+  void (*streamed)(void *self, const struct fetch_job *j, int64_t ts, int64_t mutation_ts,
+                   bool is_before);
+};
+
 struct fetch_session {
   struct fetcher *fetcher;
   struct kv_reader *reader;
@@ -290,7 +301,8 @@ struct fetch_session {
   size_t n_temps;
   size_t temps_room;
   int64_t now;
-  const char *store_error; ///< why some reads of the run failed
+  const struct fetch_trace *trace; ///< NULL: nobody watches
+  const char *store_error;         ///< why some reads of the run failed
   struct chn_err err;
 };
 

@@ -30,11 +30,29 @@ static bool fail(struct merge *m, const char *what)
   return false;
 }
 
+static const struct fetch_trace *trace_of(const struct merge *m)
+{
+  const struct fetch_trace *t = m->s->trace;
+  return t != NULL && t->row == m->row ? t : NULL;
+}
+
+static void show_streamed(const struct merge *m, int64_t ts, int64_t mutation_ts, bool is_before)
+{
+  const struct fetch_trace *t = trace_of(m);
+  if (t != NULL) {
+    t->streamed(t->self, m->j, ts, mutation_ts, is_before);
+  }
+}
+
 // ---- a value as it is -------------------------------------------------------------------------
 
 /// Decoding appends as it goes, so bytes that mean nothing are found before.
 static bool whole_value(struct merge *m)
 {
+  const struct fetch_trace *trace = trace_of(m);
+  if (trace != NULL) {
+    trace->batch(trace->self, m->j, m->batch != NULL, m->end);
+  }
   if (m->batch == NULL) {
     m->j->rows[m->row] = FETCH_ROW_NONE;
     return false;
@@ -100,6 +118,7 @@ static chn_status add_row(struct merge *m, const struct kv_version *v)
     w->inputs[i] = w->stream_cols[gb->input_of[i]];
   }
   if (!gb->entities) {
+    show_streamed(m, v->ts, v->ts, false);
     return agg_serve_row(w->batch, m->at, w->ir, w->inputs, 0, v->ts, &m->s->err);
   }
   const struct row_col *ts = &w->stream_cols[gb->ts_field];
@@ -108,8 +127,10 @@ static chn_status add_row(struct merge *m, const struct kv_version *v)
     return CHN_OK; // a row that no window can place
   }
   const bool is_before = !row_is_null(before, 0) && ((const bool *)before->data)[0];
-  return agg_serve_mutation(w->batch, m->at, w->ir, w->inputs, 0, ((const int64_t *)ts->data)[0],
-                            v->ts, is_before, &m->s->err);
+  const int64_t row_ts = ((const int64_t *)ts->data)[0];
+  show_streamed(m, row_ts, v->ts, is_before);
+  return agg_serve_mutation(w->batch, m->at, w->ir, w->inputs, 0, row_ts, v->ts, is_before,
+                            &m->s->err);
 }
 
 static chn_status add_tile(struct merge *m, const struct kv_version *v)
@@ -121,6 +142,9 @@ static chn_status add_tile(struct merge *m, const struct kv_version *v)
     if (!row_is_null(&w->stream_cols[0], 0)) {
       s = agg_ir_load(w->tile, i, &w->stream_cols[0].child[i], 0, &m->s->err);
     }
+  }
+  if (s == CHN_OK) {
+    show_streamed(m, v->ts, v->ts, false);
   }
   return s == CHN_OK ? agg_serve_tile(w->batch, m->at, w->ir, w->tile, v->ts, &m->s->err) : s;
 }
@@ -167,6 +191,10 @@ static bool serve(struct merge *m)
   }
   if (!load_batch(m)) {
     return false;
+  }
+  const struct fetch_trace *trace = trace_of(m);
+  if (trace != NULL) {
+    trace->batch(trace->self, m->j, m->batch != NULL, m->end);
   }
   if (agg_serve_begin(w->batch, m->at, w->ir, &m->s->err) != CHN_OK) {
     return fail(m, "batch IR");
