@@ -128,7 +128,7 @@ function M:tiles(key, rows, size)
     if not by[start] then by[start], starts[#starts + 1] = {}, start end
     table.insert(by[start], r)
   end
-  local fields, bases = {}, self.plan.bases
+  local bases = self.plan.bases
   local size_of = ffi.sizeof('struct row_field')
   local arena = cols.arena()
   local array = ffi.cast('struct row_field *', C.arena_calloc(arena, self.plan.n_bases + 1, size_of))
@@ -151,7 +151,7 @@ function M:tiles(key, rows, size)
       last = math.max(last, r.ts)
     end
     assert(keep)
-    fields = {}
+    local fields = {}
     for i = 0, self.plan.n_bases - 1 do fields[ffi.string(bases[i].base_name)] = ir:stored(i) end
     self.puts[#self.puts + 1] = { fetch.dataset(self.o.name, '_STREAMING'), self:key_bytes(key),
                                   assert(avro.encode(schema, { collapsedIr = fields, isComplete = false })), last }
