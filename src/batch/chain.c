@@ -2,13 +2,16 @@
 
 #include "base/time.h"
 #include "batch/join.h"
+#include "batch/source.h"
+#include "model/names.h"
 
 static chn_status compute(struct batch_job *job, const struct model_join *parent, int32_t last,
                           struct chn_err *err)
 {
   char end[CHN_DS_SIZE];
   struct batch_options o = *job->o;
-  o.start_ds = NULL; // the override is the outer job's
+  o.start_ds = NULL; // the override and the steps are the outer job's
+  o.step_days = INT32_MAX;
   o.join_step = BATCH_JOIN_WHOLE;
   o.n_selected_parts = 0;
   o.end_ds = chn_ds_of_day(last, end);
@@ -32,4 +35,10 @@ chn_status chain_prepare(struct batch_job *job, const struct model_group_by *gb,
     }
   }
   return status == CHN_OK ? CHN_OK : chn_wrap(err, "source");
+}
+
+int32_t chain_last(const struct model_group_by *gb, int32_t last)
+{
+  const bool events = gb->n_sources > 0 && !source_is_entities(&gb->sources[0]);
+  return last - (events && model_infer_accuracy(gb) == MODEL_TEMPORAL);
 }

@@ -9,6 +9,7 @@
 
 #include "base/time.h"
 #include "batch/assembly.h"
+#include "batch/chain.h"
 #include "batch/join_side.h"
 #include "batch/output.h"
 #include "batch/semantic.h"
@@ -137,6 +138,18 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
 
 // ---- the job ----------------------------------------------------------------------------------
 
+/// Joins that are sources of parts, made for the whole range before its first step: so upstream
+/// does, and their late rows are seen accordingly.
+static chn_status source_joins(const struct join_side *s, struct chn_err *err)
+{
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < s->parts.n && status == CHN_OK; i++) {
+    const struct model_group_by *gb = s->parts.defs[i]->group_by;
+    status = chain_prepare(s->job, gb, chain_last(gb, s->range.last), err);
+  }
+  return status;
+}
+
 static chn_status backfill(struct work *w, struct chn_err *err)
 {
   const struct join_side *s = &w->s;
@@ -147,6 +160,9 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   const struct output_inputs in = { .tables = &side.table, .columns = &side.column, .n = 1 };
   if (status == CHN_OK) {
     status = output_steps(s->job, &w->output, s->range, &in, &steps, &n, err);
+  }
+  if (status == CHN_OK && n > 0 && !s->job->o->dry_run) {
+    status = source_joins(s, err);
   }
   return status == CHN_OK ? output_run(s->job, steps, n, run_step, w, err) : status;
 }

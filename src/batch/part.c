@@ -111,13 +111,15 @@ static chn_status prepare(struct work *w, struct days range, struct chn_err *err
   w->accuracy = model_infer_accuracy(w->gb);
   w->mutations = mutations_apply(w->left, w->gb, w->entities);
   w->tail = w->entities ? AGG_TAIL_EXACT : is_temporal(w) ? AGG_TAIL_SAWTOOTH : AGG_TAIL_DAILY;
-  w->scan_range = is_temporal(w) || !w->left->events ? range : w->left->snapshots;
+  w->scan_range = w->left->events ? w->left->snapshots : range;
   if (w->scan_range.last < w->scan_range.first) {
     w->scan_range = range; // no row asks anything: any range gives the schema
+  } else if (is_temporal(w)) {
+    // The days of the rows' ts, which a row in a partition of another day widens, as upstream.
+    w->scan_range = (struct days){ w->left->snapshots.first + 1, w->left->snapshots.last + 1 };
   }
-  // Upstream computes a source join to the day before for temporal parts: rows of the last day of
-  // the range do not see that day's rows of the source (golden case join_chained).
-  status = chain_prepare(w->job, w->gb, w->scan_range.last - is_temporal(w), err);
+  // The join has prepared its range; the rows' instants may reach beyond it.
+  status = chain_prepare(w->job, w->gb, chain_last(w->gb, w->scan_range.last), err);
   for (int32_t i = 0; i < w->gb->n_sources && status == CHN_OK; i++) {
     const struct model_query *q = model_source_query(&w->gb->sources[i]);
     status = q != NULL ? source_setups(w->job, q->setups, q->n_setups, err) : CHN_OK;
