@@ -226,8 +226,9 @@ static chn_status write_rows(struct work *w, const struct left *left, const stru
   return status;
 }
 
+/// `snapshots`: those that the rows of all slices see, or NULL: those of these rows.
 static chn_status compute_slice(struct work *w, const char *sql, struct days days,
-                                struct chn_err *err)
+                                const struct days *snapshots, struct chn_err *err)
 {
   struct batch_job *job = w->s.job;
   struct left left;
@@ -240,8 +241,8 @@ static chn_status compute_slice(struct work *w, const char *sql, struct days day
   if (status != CHN_OK) {
     return status;
   }
-  if (!w->at_ts) {
-    left.snapshots = days;
+  if (snapshots != NULL) {
+    left.snapshots = *snapshots;
   }
   status = part_compute(job, &left, days, w->def, w->prefix, skew, &part, err);
   if (status == CHN_OK) {
@@ -273,8 +274,14 @@ static chn_status run_days(void *user, struct days days, struct wh_written *writ
     return status;
   }
   job_stage(job, "part %s", w->prefix);
+  struct days snapshots = days;
+  if (w->at_ts && slices > 1) {
+    status = slices_snapshots(job, sql, &snapshots, err);
+  }
+  const bool own = w->at_ts && slices == 1;
   for (int i = 0; i < slices && status == CHN_OK; i++) {
-    status = compute_slice(w, slices_sql(job, &one, sql, i, slices), days, err);
+    status =
+        compute_slice(w, slices_sql(job, &one, sql, i, slices), days, own ? NULL : &snapshots, err);
   }
   if (status != CHN_OK) {
     wh_write_abort(w->writer);
