@@ -14,16 +14,22 @@
 //
 // Keys are the values as Java's String.valueOf writes them (agg/text.h).
 //
-// Stored form, little-endian (upstream's is a Java object stream, which nobody else can read):
+// Stored form: Apache DataSketches' frequent items sketch of strings, version 1, which its Java,
+// C++ and Python libraries read, and whose bytes are read here. (Upstream stores its sketch inside
+// a Java object stream, which nobody else can read.) Little-endian:
 //
 //     offset  bytes
-//     0       2     "H" 0x01
-//     2       8     error, i64 >= 0
-//     10      4     n, number of entries
-//     14            n times, by count descending, then by key:
-//             8     count, i64 > 0, without the error
-//             4     length of the key
-//             ...   the key, UTF-8
+//     0       1     longs in front of the counts: 4; 1 when nothing was seen
+//     1       2     01 0a: version, family
+//     3       2     binary logarithms of the map's largest and present size
+//     5       3     flags, 5 when nothing was seen, else 0; 2 bytes of nothing
+//     8       8     n, number of entries, u32; 4 bytes of nothing
+//     16      8     weight: how many values were seen
+//     24      8     error ("offset"), i64 >= 0
+//     32      8 n   counts, i64 > 0, without the error; here by count descending, then by key
+//     32+8n         n times a key: its length, u32, and its UTF-8
+//
+// Where nothing was seen the bytes end at offset 8.
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,10 +37,11 @@
 #include "agg/text.h"
 #include "base/buf.h"
 
-enum { HEADER = 14, ENTRY = 12 };
+enum { EMPTY = 8, HEADER = 32, LG_MIN = 3, LG_MAX = 31 };
 
 struct approx {
   struct agg_tally tally;
+  int64_t weight;
   int64_t error;
 };
 
@@ -44,9 +51,9 @@ static int32_t room(const struct agg_part *p)
 }
 
 /// Wraps like the counts do, should stored states of any origin add up that far.
-static void add_error(struct approx *s, int64_t more)
+static int64_t sum(int64_t x, int64_t y)
 {
-  s->error = (int64_t)((uint64_t)s->error + (uint64_t)more);
+  return (int64_t)((uint64_t)x + (uint64_t)y);
 }
 
 /// Takes the median count off all entries and rebuilds the tally from those that stay.
@@ -64,7 +71,7 @@ static void purge(struct approx *s)
   free(ids);
   agg_tally_free(&s->tally);
   s->tally = kept;
-  add_error(s, median);
+  s->error = sum(s->error, median);
 }
 
 static void update(const struct agg_part *p, void *state, const struct row_col *c, size_t row,
@@ -76,6 +83,7 @@ static void update(const struct agg_part *p, void *state, const struct row_col *
   size_t len = 0;
   const char *key = agg_text(c, row, text, &len);
   agg_tally_add(&s->tally, key, len, 1);
+  s->weight = sum(s->weight, 1);
   if (s->tally.live > room(p)) {
     purge(s);
   }
@@ -86,7 +94,8 @@ static void merge(const struct agg_part *p, void *into, const void *from)
   struct approx *s = into;
   const struct approx *other = from;
   agg_tally_merge(&s->tally, &other->tally);
-  add_error(s, other->error);
+  s->weight = sum(s->weight, other->weight);
+  s->error = sum(s->error, other->error);
   while (s->tally.live > room(p)) {
     purge(s);
   }
@@ -103,27 +112,44 @@ static void finish(const struct agg_part *p, const void *state, struct row_build
     const char *key = chn_dict_bytes(s->tally.keys, ids[i], &len);
     row_builder_string(row_builder_child(entry, 0), key, len);
     row_builder_value(row_builder_child(entry, 1),
-                      &(uint64_t){ (uint64_t)s->tally.counts[ids[i]] + (uint64_t)s->error });
+                      &(int64_t){ sum(s->tally.counts[ids[i]], s->error) });
     row_builder_close_struct(entry);
   }
   row_builder_close_list(out);
   free(ids);
 }
 
+/// The size of the library's map, which fills it up to three quarters, as a binary logarithm.
+static uint8_t log_size(int64_t entries)
+{
+  uint8_t lg = LG_MIN;
+  while (lg < LG_MAX && ((int64_t)3 << lg) / 4 < entries) {
+    lg++;
+  }
+  return lg;
+}
+
 static void store(const struct agg_part *p, const void *state, struct row_builder *out)
 {
-  (void)p;
   const struct approx *s = state;
   int32_t n = 0;
   int32_t *ids = agg_tally_ranked(&s->tally, 0, &n);
+  const bool empty = n == 0 && s->weight == 0;
+  const uint8_t lg_max = log_size(n > room(p) ? n : room(p));
+  const uint8_t head[EMPTY] = { empty ? 1 : 4, 1, 10, lg_max, log_size(n), empty ? 5 : 0 };
   struct chn_buf bytes = { 0 };
-  chn_buf_add(&bytes, "H\1", 2);
-  chn_buf_add(&bytes, &s->error, 8);
-  chn_buf_add(&bytes, &n, 4);
+  chn_buf_add(&bytes, head, sizeof head);
+  if (!empty) {
+    chn_buf_add(&bytes, &(uint64_t){ (uint32_t)n }, 8);
+    chn_buf_add(&bytes, &s->weight, 8);
+    chn_buf_add(&bytes, &s->error, 8);
+  }
+  for (int32_t i = 0; i < n; i++) {
+    chn_buf_add(&bytes, &s->tally.counts[ids[i]], 8);
+  }
   for (int32_t i = 0; i < n; i++) {
     size_t len = 0;
     const char *key = chn_dict_bytes(s->tally.keys, ids[i], &len);
-    chn_buf_add(&bytes, &s->tally.counts[ids[i]], 8);
     chn_buf_add(&bytes, &(uint32_t){ (uint32_t)len }, 4);
     chn_buf_add(&bytes, key, len);
   }
@@ -136,17 +162,20 @@ static void store(const struct agg_part *p, const void *state, struct row_builde
 /// not positive, or a key comes twice.
 static bool read_entries(struct approx *s, const char *p, size_t len, uint32_t n)
 {
-  size_t at = HEADER;
+  if (n > (len - HEADER) / 12) { // a count and the length of a key
+    return false;
+  }
+  size_t at = HEADER + (size_t)8 * n;
   for (uint32_t i = 0; i < n; i++) {
     int64_t count = 0;
     uint32_t size = 0;
-    if (len - at < ENTRY) {
+    memcpy(&count, p + HEADER + (size_t)8 * i, 8);
+    if (count <= 0 || len - at < 4) {
       return false;
     }
-    memcpy(&count, p + at, 8);
-    memcpy(&size, p + at + 8, 4);
-    at += ENTRY;
-    if (count <= 0 || size > len - at) {
+    memcpy(&size, p + at, 4);
+    at += 4;
+    if (size > len - at) {
       return false;
     }
     agg_tally_add(&s->tally, p + at, size, count);
@@ -163,12 +192,19 @@ static chn_status load(const struct agg_part *p, void *state, const struct row_c
   const struct row_str *str = (const struct row_str *)c->data + row;
   const char *bytes = row_str_bytes(str);
   uint32_t n = 0;
-  if (str->len < HEADER || memcmp(bytes, "H\1", 2) != 0) {
-    return agg_corrupt(p, err, "not the bytes of an APPROX_HISTOGRAM_K of this program");
+  if (str->len < EMPTY || memcmp(bytes + 1, "\x01\x0a", 2) != 0) {
+    return agg_corrupt(p, err, "not the bytes of a frequent items sketch");
   }
-  memcpy(&s->error, bytes + 2, 8);
-  memcpy(&n, bytes + 10, 4);
-  if (s->error < 0 || !read_entries(s, bytes, str->len, n)) {
+  if (bytes[0] == 1 && (bytes[5] & 5) != 0 && str->len == EMPTY) {
+    return CHN_OK;
+  }
+  if (bytes[0] != 4 || (bytes[5] & 5) != 0 || str->len < HEADER) {
+    return agg_corrupt(p, err, "its header contradicts its length");
+  }
+  memcpy(&n, bytes + 8, 4);
+  memcpy(&s->weight, bytes + 16, 8);
+  memcpy(&s->error, bytes + 24, 8);
+  if (s->weight < 0 || s->error < 0 || !read_entries(s, bytes, str->len, n)) {
     return agg_corrupt(p, err, "its entries contradict its length");
   }
   while (s->tally.live > room(p)) {

@@ -209,7 +209,7 @@ describe('agg IR equals the oracle', function()
         elseif kind == cols.kinds.binary then
           local bytes = {}
           for i = 1, random(0, 40) do bytes[i] = string.char(random(0, 255)) end
-          return (random(0, 1) == 0 and 'H\1' or '') .. table.concat(bytes)
+          return (random(0, 1) == 0 and '\4\1\10\7\3\0\0\0' or '') .. table.concat(bytes)
         end
         local names = {}
         for name, k in pairs(cols.kinds) do names[k] = name end

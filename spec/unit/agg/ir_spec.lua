@@ -82,6 +82,12 @@ describe('agg IR deletes', function()
   end)
 end)
 
+--- A frequent items sketch, beginning and what follows.
+local function items(n, weight, offset, rest)
+  local numbers = ffi.new('int64_t[3]', { n, weight, offset })
+  return '\4\1\10\3\3\0\0\0' .. ffi.string(numbers, 24) .. (rest or '')
+end
+
 describe('agg IR stored', function()
   local FORMS = {
     { 'int', 'COUNT', { 1, 2 }, '2LL' },
@@ -182,10 +188,14 @@ describe('agg IR stored', function()
     { 'map<string,int>', 'SUM', { { 'a', 1LL }, { 'a', 2LL } }, 'a key of its map comes twice' },
     { 'int', 'APPROX_UNIQUE_COUNT', 'rubbish', 'stored x_approx_unique_count: CPC sketch: not the bytes of one' },
     { 'int', 'APPROX_PERCENTILE', '', 'stored x_approx_percentile: KLL sketch: not the bytes of one' },
-    { 'int', 'APPROX_HISTOGRAM_K', 'rubbish', 'not the bytes of an APPROX_HISTOGRAM_K' },
-    { 'int', 'APPROX_HISTOGRAM_K', 'H\1' .. ('\0'):rep(8) .. '\1\0\0\0', 'contradict its length' },
-    { 'int', 'APPROX_HISTOGRAM_K',
-      'H\1' .. ('\0'):rep(8) .. '\1\0\0\0\1' .. ('\0'):rep(7) .. '\xff\xff\xff\xff', 'contradict' },
+    { 'int', 'APPROX_HISTOGRAM_K', 'rubbish!', 'not the bytes of a frequent items sketch' },
+    { 'int', 'APPROX_HISTOGRAM_K', '\4\1\10\3\3\0\0\0', 'its header contradicts' },
+    { 'int', 'APPROX_HISTOGRAM_K', '\1\1\10\3\3\5\0\0\0', 'its header contradicts' },
+    { 'int', 'APPROX_HISTOGRAM_K', items(1, 1, 0), 'its entries contradict' },
+    { 'int', 'APPROX_HISTOGRAM_K', items(1, 1, 0, '\1' .. ('\0'):rep(7) .. '\xff\xff\xff\xff'), 'its entries contradict' },
+    { 'int', 'APPROX_HISTOGRAM_K', items(1, 1, 0, ('\0'):rep(8) .. '\1\0\0\0a'), 'its entries contradict' },
+    { 'int', 'APPROX_HISTOGRAM_K', items(0xffffffff, 1, 0, ('\1'):rep(24)), 'its entries contradict' },
+    { 'int', 'APPROX_HISTOGRAM_K', items(0, 1, -1), 'its entries contradict' },
   }
   for _, c in ipairs(CORRUPT) do
     it('is refused: ' .. c[2] .. ', ' .. c[4], function()
@@ -233,6 +243,33 @@ describe('agg IR element-wise', function()
 end)
 
 describe('agg IR of APPROX_HISTOGRAM_K', function()
+  local function bytes(hex)
+    return (hex:gsub('%s', ''):gsub('..', function(x) return string.char(tonumber(x, 16)) end))
+  end
+
+  it("writes bytes of DataSketches' frequent items (tools/sketch_check.py reads them)", function()
+    local s = fed('string', 'APPROX_HISTOGRAM_K', { 'b', 'a', 'a', 'a' }, { args = { k = 3 } })
+    assert.equal(cols.show(bytes [[04010a0703000000 0200000000000000 0400000000000000 0000000000000000
+      0300000000000000 0100000000000000 0100000061 0100000062]]), cols.show(s.ir:stored(0)))
+  end)
+
+  it("reads what PyPI's datasketches 5.2.0 wrote", function()
+    local s = setup('string', 'APPROX_HISTOGRAM_K', { 'k1' }, { args = { k = 3 } })
+    -- frequent_strings_sketch(3) after k0 .. k8, k0, k1, k2 once each and "heavy" twice after each of them:
+    -- one item is left, at least 22 and at most 24 times there.
+    assert.is_nil(s.ir:load(0, bytes [[04010a0303000000 0100000000000000 2400000000000000 0200000000000000
+      1600000000000000 050000006865617679]]))
+    assert.equal('{{"heavy", 24LL}}', answer(s))
+    assert.is_nil(s.ir:update(s.columns, 1))
+    assert.equal('{{"heavy", 24LL}, {"k1", 3LL}}', answer(s))
+    -- An empty one, by Python's library and by Java's.
+    for _, flags in ipairs({ '01', '04', '05' }) do
+      s = setup('string', 'APPROX_HISTOGRAM_K', { 'k1' }, { args = { k = 3 } })
+      assert.is_nil(s.ir:load(0, bytes('01010a0703' .. flags .. '0000')))
+      assert.equal('{}', answer(s))
+    end
+  end)
+
   it('goes on counting beyond its room, and bounds what it lost', function()
     local random, seed = seeds.random('approx histogram')
     local rows, counts = {}, {}

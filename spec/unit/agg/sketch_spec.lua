@@ -23,6 +23,10 @@ local function hex(bytes)
   return (bytes:gsub('.', function(c) return ('%02x'):format(c:byte()) end))
 end
 
+local function bytes_of(text)
+  return (text:gsub('%s', ''):gsub('..', function(x) return string.char(tonumber(x, 16)) end))
+end
+
 local function load_cpc(lg_k, bytes)
   local out, err = ffi.new('struct agg_cpc *[1]'), ffi.new('struct chn_err')
   local status = C.agg_cpc_load(lg_k, bytes, #bytes, out, err)
@@ -116,6 +120,23 @@ describe('agg CPC', function()
     local read, why = load_cpc(8, hip)
     assert.is_truthy(read, why)
     assert.equal(hex(plain), hex(store(C.agg_cpc_store, read)))
+  end)
+
+  it("reads what PyPI's datasketches 5.2.0 wrote, and writes what it reads", function()
+    -- cpc_sketch(8) after 1..40, and the same out of a cpc_union, whose estimate is 41.047.
+    local alone = bytes_of [[08011008000ecc93 2800000008000000 00000000c0216e40 a5888822ab924440
+      008af1d50c647020c65363bee6d43ee72f0f39b9522d989a2afd846040780a00]]
+    local union = bytes_of [[04011008000acc93 2800000008000000
+      008af1d50c647020c65363bee6d43ee72f0f39b9522d989a2afd846040780a00]]
+    for _, bytes in ipairs({ alone, union }) do
+      local read, why = load_cpc(8, bytes)
+      assert.is_truthy(read, why)
+      assert.is_near(41.047281948498494, C.agg_cpc_estimate(read), 1e-9)
+      assert.equal(hex(union), hex(store(C.agg_cpc_store, read)))
+    end
+    local s = cpc(8)
+    for i = 1, 40 do C.agg_cpc_update_long(s, i) end
+    assert.equal(hex(union), hex(store(C.agg_cpc_store, s)))
   end)
 
   it('refuses a sketch of another lgK, and says so', function()
@@ -216,6 +237,23 @@ describe('agg KLL', function()
         sorted(all)
         assert.equal(quantile(a, 0.5), quantile(read, 0.5))
       end
+    end
+  end)
+
+  it("reads what PyPI's datasketches 5.2.0 wrote, and writes what it reads", function()
+    -- kll_floats_sketch(8) after 7 i mod 60 for i = 0..59: its quartiles are 16, 29 and 48.
+    local bytes = bytes_of [[05010f0008000800 3c00000000000000 08000300000000000c0000000c000000
+      0000000000006c42000054420000384200001c42000000420000c841000090410000304100008040000064420000484200002c42
+      00001042000040400000004100006041000080410000b0410000e0410000e84100002042000028420000404200005c4200006042]]
+    local read, why = load_kll(bytes)
+    assert.is_truthy(read, why)
+    assert.equal(60, tonumber(C.agg_kll_count(read)))
+    for f, q in pairs({ [0.25] = 16, [0.5] = 29, [0.75] = 48 }) do assert.equal(q, quantile(read, f)) end
+    assert.equal(hex(bytes), hex(store(C.agg_kll_store, read)))
+    for text, n in pairs({ ['02010f0180000800'] = 0, ['02020f048000080000002040'] = 1 }) do
+      read, why = load_kll(bytes_of(text))
+      assert.is_truthy(read, why)
+      assert.equal(n, tonumber(C.agg_kll_count(read)))
     end
   end)
 
