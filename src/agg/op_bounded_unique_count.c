@@ -8,9 +8,9 @@
 // same: any reader counts k, and any row more changes nothing.
 #include <string.h>
 
-#include "agg/md5_int.h"
 #include "agg/set_int.h"
 #include "base/buf.h"
+#include "base/md5.h"
 
 static const char sentinel[] = "__SENTINEL__";
 
@@ -60,7 +60,7 @@ static void java_digest(const char *s, size_t n, char out[33])
     chn_buf_addc(&all, (char)((uint64_t)text.len >> shift));
   }
   chn_buf_add(&all, chn_buf_str(&text), text.len);
-  agg_md5_hex(all.data, all.len, out);
+  chn_md5_hex(all.data, all.len, out);
   chn_buf_deinit(&all);
   chn_buf_deinit(&text);
 }

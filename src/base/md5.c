@@ -1,6 +1,5 @@
-#include "agg/md5_int.h"
+#include "base/md5.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +52,7 @@ static void block(uint32_t state[4], const uint8_t *bytes)
   state[3] += d;
 }
 
-void agg_md5_hex(const void *bytes, size_t len, char out[33])
+void chn_md5(const void *bytes, size_t len, uint8_t out[16])
 {
   uint32_t state[4] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476 };
   const uint8_t *p = bytes;
@@ -73,6 +72,15 @@ void agg_md5_hex(const void *bytes, size_t len, char out[33])
     block(state, tail + i);
   }
   for (size_t i = 0; i < 16; i++) {
-    snprintf(out + 2 * i, 3, "%02x", (unsigned)(state[i / 4] >> (8 * (i % 4)) & 0xff));
+    out[i] = (uint8_t)(state[i / 4] >> (8 * (i % 4)));
+  }
+}
+
+void chn_md5_hex(const void *bytes, size_t len, char out[33])
+{
+  uint8_t digest[16];
+  chn_md5(bytes, len, digest);
+  for (size_t i = 0; i < sizeof digest; i++) {
+    snprintf(out + 2 * i, 3, "%02x", (unsigned)digest[i]);
   }
 }
