@@ -28,16 +28,31 @@ static const char *column_of(const struct model_join_part *part, const char *key
   return NULL;
 }
 
+/// NULL among the values is no value of NOT IN, which would never hold, but IS NOT NULL. A key
+/// without values keeps every row.
 static void add_key(struct chn_buf *out, const char *column, const struct model_list_pair *k)
 {
+  const char * or = out->len > 0 ? " OR (" : "(";
+  const char *comma = "";
   bool null = false;
-  chn_buf_addf(out, "%s(`%s` NOT IN (", out->len > 0 ? " OR " : "", column);
   for (int32_t v = 0; v < k->n_values; v++) {
-    chn_buf_addf(out, "%s%s", v > 0 ? ", " : "", k->values[v]);
-    null |= is_null_literal(k->values[v]);
+    if (is_null_literal(k->values[v])) {
+      null = true;
+    } else if (comma[0] == '\0') {
+      chn_buf_addf(out, "%s`%s` NOT IN (%s", or, column, k->values[v]);
+      comma = ", ";
+    } else {
+      chn_buf_addf(out, "%s%s", comma, k->values[v]);
+    }
   }
-  chn_buf_addf(out, ")%s%s%s)", null ? " AND `" : "", null ? column : "",
-               null ? "` IS NOT NULL" : "");
+  if (comma[0] != '\0') {
+    chn_buf_adds(out, null ? ") AND " : "))");
+  } else if (null) {
+    chn_buf_adds(out, or);
+  }
+  if (null) {
+    chn_buf_addf(out, "`%s` IS NOT NULL)", column);
+  }
 }
 
 chn_status skew_condition(struct arena *a, const struct model_join *j,
