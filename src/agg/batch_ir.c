@@ -33,7 +33,8 @@ struct agg_batch_ir {
   struct edges *edges; ///< of the parts
   struct agg_ir *collapsed;
   struct hops hops[AGG_HOP_SIZES];
-  bool *in_hop; ///< scratch: hop size x base
+  bool *in_hop;   ///< scratch: hop size x base
+  int64_t *tails; ///< of the answer that agg_serve_begin began, each part's first instant
 };
 
 static int64_t floor_to(int64_t t, int64_t hop)
@@ -77,6 +78,7 @@ struct agg_batch_ir *agg_batch_ir_new(const struct agg_plan *plan, enum agg_batc
   b->edges = chn_calloc((size_t)plan->n_parts, sizeof *b->edges);
   b->collapsed = agg_ir_new(plan->parts, plan->n_parts);
   b->in_hop = chn_calloc((size_t)AGG_HOP_SIZES * (size_t)plan->n_bases, sizeof *b->in_hop);
+  b->tails = chn_calloc((size_t)plan->n_parts + 1, sizeof *b->tails);
   set_edges(b);
   return b;
 }
@@ -95,6 +97,7 @@ void agg_batch_ir_free(struct agg_batch_ir *b)
   agg_ir_free(b->collapsed);
   free(b->edges);
   free(b->in_hop);
+  free(b->tails);
   free(b);
 }
 
@@ -327,6 +330,7 @@ chn_status agg_serve_begin(const struct agg_batch_ir *b, int64_t q, struct agg_i
   agg_ir_clear(out);
   chn_status status = CHN_OK;
   for (int32_t i = 0; i < b->plan->n_parts && status == CHN_OK; i++) {
+    b->tails[i] = tail_at(&b->plan->parts[i], q);
     status = agg_ir_merge_part(out, i, b->collapsed, i, err);
   }
   return status;
@@ -340,7 +344,7 @@ chn_status agg_serve_row(const struct agg_batch_ir *b, int64_t q, struct agg_ir 
   }
   chn_status status = CHN_OK;
   for (int32_t i = 0; i < b->plan->n_parts && status == CHN_OK; i++) {
-    if (ts >= tail_at(&b->plan->parts[i], q)) {
+    if (ts >= b->tails[i]) {
       status = agg_ir_update_part(out, i, inputs, row, ts, err);
     }
   }
@@ -356,7 +360,7 @@ chn_status agg_serve_mutation(const struct agg_batch_ir *b, int64_t q, struct ag
   }
   chn_status status = CHN_OK;
   for (int32_t i = 0; i < b->plan->n_parts && status == CHN_OK; i++) {
-    if (ts < tail_at(&b->plan->parts[i], q)) {
+    if (ts < b->tails[i]) {
       continue;
     }
     status = is_before ? agg_ir_delete_part(out, i, inputs, row, ts, err)
@@ -373,9 +377,8 @@ chn_status agg_serve_tile(const struct agg_batch_ir *b, int64_t q, struct agg_ir
   }
   chn_status status = CHN_OK;
   for (int32_t i = 0; i < b->plan->n_parts && status == CHN_OK; i++) {
-    const struct agg_part *p = &b->plan->parts[i];
-    if (ts >= tail_at(p, q)) {
-      status = agg_ir_merge_part(out, i, tile, p->base, err);
+    if (ts >= b->tails[i]) {
+      status = agg_ir_merge_part(out, i, tile, b->plan->parts[i].base, err);
     }
   }
   return status;
@@ -403,6 +406,11 @@ chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir 
 }
 
 // ---- looking inside ---------------------------------------------------------------------------
+
+int64_t agg_batch_end(const struct agg_batch_ir *b)
+{
+  return b->end;
+}
 
 int64_t agg_batch_from(const struct agg_batch_ir *b, int32_t part, int64_t q)
 {

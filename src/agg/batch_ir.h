@@ -62,7 +62,8 @@ chn_status agg_batch_ir_load(struct agg_batch_ir *b, const struct row_col cols[2
                              struct chn_err *err);
 
 // ---- serving ----------------------------------------------------------------------------------
-// An answer is an IR of plan->parts: begin, every streamed row of [B, q), end, agg_ir_finish.
+// An answer is an IR of plan->parts: begin, every streamed row of [B, q), end, agg_ir_finish; one
+// answer at a time of one batch IR, all at the same q.
 
 /// Makes *out the collapsed IR. CHN_E_ARGUMENT when q is before the batch end.
 chn_status agg_serve_begin(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
@@ -89,6 +90,9 @@ chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir 
 
 // ---- looking inside ---------------------------------------------------------------------------
 // What an explanation shows. Memory is b's, until it changes.
+
+/// The batch end.
+int64_t agg_batch_end(const struct agg_batch_ir *b);
 
 /// The first instant that the window of a part holds at q; INT64_MIN: all.
 int64_t agg_batch_from(const struct agg_batch_ir *b, int32_t part, int64_t q);

@@ -1,6 +1,7 @@
 /// fetcher_int.h: what the files of this room share.
 #pragma once
 #include "agg/batch_ir.h"
+#include "agg/stream.h"
 #include "base/dict.h"
 #include "codec/avro.h"
 #include "fetcher/fetcher.h"
@@ -237,6 +238,7 @@ struct fetch_work {
   struct agg_batch_ir *batch;
   struct agg_ir *ir;
   struct agg_ir *tile;
+  struct agg_stream *fast;  ///< rows without a column; NULL: not all operations are simple
   struct fetch_cols value;  ///< a batch IR's columns
   struct fetch_cols stream; ///< streamed rows
   struct row_col *stream_cols;

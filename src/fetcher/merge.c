@@ -164,9 +164,29 @@ static chn_status add_value(struct merge *m, const struct kv_version *v)
   return s;
 }
 
+static bool add_fast(struct merge *m)
+{
+  struct fetch_work *w = m->w;
+  chn_status s = CHN_OK;
+  agg_stream_begin(w->fast, w->batch, m->at);
+  for (size_t i = 0; i < m->n_stream && s == CHN_OK; i++) {
+    const struct kv_version *v = &m->stream[i];
+    if (v->ts >= m->end) {
+      s = agg_stream_add(w->fast, v->data, v->len, v->ts, &m->s->err);
+    }
+  }
+  if (s == CHN_OK) {
+    s = agg_stream_end(w->fast, w->ir, &m->s->err);
+  }
+  return s == CHN_OK || fail(m, "streaming rows");
+}
+
 static bool add_stream(struct merge *m)
 {
   const bool skip = m->s->fetcher->options.skip_bad_stream;
+  if (m->w->fast != NULL && !skip && trace_of(m) == NULL) {
+    return add_fast(m);
+  }
   for (size_t i = 0; i < m->n_stream; i++) {
     const struct kv_version *v = &m->stream[i];
     if (v->ts >= m->end && add_value(m, v) != CHN_OK && !skip) {

@@ -44,6 +44,7 @@ static void fit_group_by(struct fetch_work *w)
   w->batch = agg_batch_ir_new(gb->aggs, gb->entities ? AGG_BATCH_ENTITIES : AGG_BATCH_EVENTS);
   w->ir = agg_ir_new(gb->aggs->parts, gb->aggs->n_parts);
   w->tile = gb->tiled ? agg_ir_new(gb->aggs->bases, gb->aggs->n_bases) : NULL;
+  w->fast = gb->tiled || gb->entities ? NULL : agg_stream_new(gb->aggs, gb->stream);
   w->stream_cols = chn_calloc((size_t)gb->stream->n_fields + 1, sizeof *w->stream_cols);
   w->inputs = chn_calloc((size_t)gb->aggs->inputs.n_fields + 1, sizeof *w->inputs);
 }
@@ -66,6 +67,7 @@ static void free_work(struct fetch_work *w)
   agg_batch_ir_free(w->batch);
   agg_ir_free(w->ir);
   agg_ir_free(w->tile);
+  agg_stream_free(w->fast);
   fetch_cols_free(&w->value);
   fetch_cols_free(&w->stream);
   for (int32_t i = 0; i < w->n_outs; i++) {
