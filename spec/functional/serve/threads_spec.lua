@@ -1,0 +1,31 @@
+--- Threads that fetch while definitions are reloaded: a program in C, which ThreadSanitizer watches too.
+local kv = require('spec.support.kv')
+local online = require('spec.support.online')
+local cdef = require('spec.support.cdef')
+cdef.load('agg/plan.h')
+
+local STOP = 1706745600000 -- 2024-02-01
+local BIN = (os.getenv('CHRONON_BIN') or ''):match('^(.*build/.*/)[^/]*$') or 'build/release/'
+
+describe('threads', function()
+  it('get whole answers while plans are swapped', function()
+    local path = os.tmpname()
+    os.remove(path)
+    finally(function() os.execute('rm -rf ' .. path) end)
+    local store = kv.open('lmdb:' .. path, true)
+    local o = online.new(store, { name = 'team.gb.v1', fields = { { 'n', 'long' }, { 's', 'string' } }, stop = STOP,
+                                  defs = { { 'n', 'SUM', windows = { '7d' } }, { 's', 'LAST' } },
+                                  derivations = { { 'twice', 'n_sum_7d * 2' }, { '*', '*' } } })
+    o:batch('u', { { ts = STOP - 1000, n = 5LL, s = 'x' } })
+    o:stream('u', { { ts = STOP + 1000, n = 6LL, s = 'a longer text' } })
+    o:save()
+    online.join(store, 'team.join.v1', { { o }, { o, prefix = 'p' } },
+      { derivations = { { name = 'all', expression = 'team_gb_v1_twice + p_team_gb_v1_twice' }, { name = '*', expression = '*' } } })
+    store:close()
+    local pipe = io.popen(('%sfetch_threads lmdb:%s team/join.v1 \'[{"user":"u"},{"user":"none"}]\' 1500 2>&1'):format(BIN, path))
+    local text = pipe:read('*a')
+    pipe:close()
+    local answers = tonumber(text:match('(%d+) answers, 0 failures'))
+    assert(answers and answers > 50 and not text:find('ThreadSanitizer'), text)
+  end)
+end)
