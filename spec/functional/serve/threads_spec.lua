@@ -20,7 +20,10 @@ describe('threads', function()
     o:stream('u', { { ts = STOP + 1000, n = 6LL, s = 'a longer text' } })
     o:save()
     online.join(store, 'team.join.v1', { { o }, { o, prefix = 'p' } },
-      { derivations = { { name = 'all', expression = 'team_gb_v1_twice + p_team_gb_v1_twice' }, { name = '*', expression = '*' } } })
+      { derivations = {
+        { name = 'all', expression = 'team_gb_v1_twice + p_team_gb_v1_twice' },
+        { name = '*', expression = '*' },
+      } })
     store:close()
     local pipe = io.popen(('%sfetch_threads lmdb:%s team/join.v1 \'[{"user":"u"},{"user":"none"}]\' 1500 2>&1'):format(BIN, path))
     local text = pipe:read('*a')

@@ -243,9 +243,7 @@ describe('agg IR element-wise', function()
 end)
 
 describe('agg IR of APPROX_HISTOGRAM_K', function()
-  local function bytes(hex)
-    return (hex:gsub('%s', ''):gsub('..', function(x) return string.char(tonumber(x, 16)) end))
-  end
+  local function bytes(text) return unhex((text:gsub('%s', ''))) end
 
   it("writes bytes of DataSketches' frequent items (tools/sketch_check.py reads them)", function()
     local s = fed('string', 'APPROX_HISTOGRAM_K', { 'b', 'a', 'a', 'a' }, { args = { k = 3 } })
