@@ -7,7 +7,6 @@
 #include "base/time.h"
 #include "batch/output.h"
 #include "batch/part.h"
-#include "batch/run_ds.h"
 #include "batch/source.h"
 #include "batch/staging_query.h"
 #include "model/names.h"
@@ -65,15 +64,10 @@ static chn_status group_by_hitters(struct analysis *w, const struct model_group_
 static chn_status look_at_group_by(struct analysis *w, const struct model_group_by *gb,
                                    struct group_by_facts *facts, struct chn_err *err)
 {
-  const struct days last = { w->range.last, w->range.last };
   *facts = (struct group_by_facts){ 0 };
   chn_status status = open_sources(w, gb, facts, err);
   if (status == CHN_OK) {
-    status = source_group_by_sql(w->job, gb, model_infer_accuracy(gb),
-                                 run_ds_used(gb) ? last : w->range, &facts->sql, err);
-  }
-  if (status == CHN_OK) {
-    status = wh_describe(w->job->wh, facts->sql, w->job->arena, &facts->schema, err);
+    status = analysis_group_by_sql(w, gb, facts, err);
   }
   if (status != CHN_OK && !facts->readable) {
     w->whole = false; // a table that cannot be read is told already
@@ -292,17 +286,11 @@ static void look_at_part(struct analysis *w, struct join_facts *f, int32_t i,
 static void look_at_external(struct analysis *w, struct join_facts *f,
                              const struct model_external_part *p)
 {
-  struct arena *a = w->job->arena;
-  const struct model_data_type *values = p->source->value_schema;
-  for (int32_t i = 0; values != NULL && i < values->n_params; i++) {
-    const struct feature feature = {
-      .name = model_external_column(a, p, values->params[i].name),
-      .type = analysis_type(a, values->params[i].data_type),
-      .input = values->params[i].name,
-      .group_by = values->name,
-    };
-    features_add(a, &f->values, feature);
-    analysis_column(w, "right", model_external_prefix(a, p), &feature);
+  const char *prefix = model_external_prefix(w->job->arena, p);
+  const int32_t first = f->values.n;
+  analysis_external_values(w, p, &f->values);
+  for (int32_t i = first; i < f->values.n; i++) {
+    analysis_column(w, "right", prefix, &f->values.at[i]);
   }
 }
 

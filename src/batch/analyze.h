@@ -8,6 +8,7 @@ struct analysis {
   struct batch_analysis *out;
   struct days range; ///< the rows that are looked at
   bool whole;        ///< every column of the definition is known
+  chn_status code;   ///< of the first problem told
 };
 
 /// A column that a definition computes. Strings and types live as long as the job.
@@ -54,6 +55,10 @@ chn_status analysis_export(struct analysis *w, const struct model_meta_data *m,
 
 // ---- schemas (analyze_schema.c) ---------------------------------------------------------------
 
+/// The SQL of a GroupBy's sources over the range looked at, and its schema, into `facts`.
+chn_status analysis_group_by_sql(struct analysis *w, const struct model_group_by *gb,
+                                 struct group_by_facts *facts, struct chn_err *err);
+
 /// The columns of a GroupBy from the SQL of its sources. `facts` has sql and schema.
 chn_status analysis_group_by_schema(struct analysis *w, const struct model_group_by *gb,
                                     struct group_by_facts *facts, struct chn_err *err);
@@ -62,6 +67,10 @@ chn_status analysis_group_by_schema(struct analysis *w, const struct model_group
 chn_status analysis_derive(struct analysis *w, const struct model_derivation *d, int32_t n_d,
                            const struct features *base, const struct row_schema *beside,
                            struct features *out, struct chn_err *err);
+
+/// The value columns of an external source, by their names in the join.
+void analysis_external_values(struct analysis *w, const struct model_external_part *p,
+                              struct features *out);
 
 /// The row type of a TDataType; NULL when it is none that rows have.
 const struct row_type *analysis_type(struct arena *a, const struct model_data_type *t);
@@ -76,7 +85,7 @@ bool analysis_check_readable(struct analysis *w, const char *what, const char *t
 void analysis_check_times(struct analysis *w, const char *what, const char *sql,
                           const struct row_schema *schema);
 
-/// A part's keys must be on the left, with the same type.
+/// A part's keys must be on the left, with the same type (NULL: it is not known).
 void analysis_check_keys(struct analysis *w, const struct model_join_part *p,
                          const struct row_schema *left, const struct row_schema *keys);
 

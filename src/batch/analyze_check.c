@@ -134,7 +134,7 @@ void analysis_check_keys(struct analysis *w, const struct model_join_part *p,
     if (l < 0) {
       chn_fail(&err, CHN_E_ARGUMENT, "key \"%s\" is not a column of the left side%s", name,
                near_field(a, name, left));
-    } else if (!row_type_equal(left->fields[l].type, key->type)) {
+    } else if (key->type != NULL && !row_type_equal(left->fields[l].type, key->type)) {
       chn_fail(&err, CHN_E_ARGUMENT,
                "key \"%s\" is %s, and the left's \"%s\" is %s; cast one of them in its selects",
                key->name, type_text(a, key->type), name, type_text(a, left->fields[l].type));

@@ -30,6 +30,7 @@ void features_add(struct arena *a, struct features *list, struct feature f)
 void analysis_problem(struct analysis *w, const char *what, const struct chn_err *err)
 {
   struct batch_analysis *out = w->out;
+  w->code = out->n_problems == 0 ? err->code : w->code;
   out->problems = room_for(&out->arena, out->problems, out->n_problems, sizeof *out->problems);
   out->problems[out->n_problems++] = arena_printf(&out->arena, "%s: %s", what, err->msg);
 }

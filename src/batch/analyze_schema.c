@@ -5,9 +5,20 @@
 
 #include "batch/analyze.h"
 #include "batch/derive.h"
+#include "batch/run_ds.h"
 #include "batch/source.h"
 #include "model/names.h"
 #include "model/plan.h"
+
+chn_status analysis_group_by_sql(struct analysis *w, const struct model_group_by *gb,
+                                 struct group_by_facts *facts, struct chn_err *err)
+{
+  const struct days last = { w->range.last, w->range.last };
+  chn_status status = source_group_by_sql(w->job, gb, model_infer_accuracy(gb),
+                                          run_ds_used(gb) ? last : w->range, &facts->sql, err);
+  return status == CHN_OK ? wh_describe(w->job->wh, facts->sql, w->job->arena, &facts->schema, err)
+                          : status;
+}
 
 static const char *lower(struct arena *a, const char *text)
 {
@@ -236,5 +247,20 @@ const struct row_type *analysis_type(struct arena *a, const struct model_data_ty
   default:
     return t->kind >= ROW_BOOLEAN && t->kind <= ROW_TIMESTAMP ? row_scalar((enum row_kind)t->kind)
                                                               : NULL;
+  }
+}
+
+void analysis_external_values(struct analysis *w, const struct model_external_part *p,
+                              struct features *out)
+{
+  struct arena *a = w->job->arena;
+  const struct model_data_type *values = p->source->value_schema;
+  for (int32_t i = 0; values != NULL && i < values->n_params; i++) {
+    const struct model_data_field *f = &values->params[i];
+    features_add(a, out,
+                 (struct feature){ .name = model_external_column(a, p, f->name),
+                                   .type = analysis_type(a, f->data_type),
+                                   .input = f->name,
+                                   .group_by = values->name });
   }
 }

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "batch/assembly.h"
 #include "batch/chain.h"
+#include "batch/join_check.h"
 #include "batch/join_side.h"
 #include "batch/output.h"
 #include "batch/semantic.h"
@@ -155,9 +156,12 @@ static chn_status backfill(struct work *w, struct chn_err *err)
   const struct join_side *s = &w->s;
   struct days *steps = NULL;
   size_t n = 0;
-  chn_status status = semantic_archive(s, SEMANTIC_ALL, NULL, 0, &w->output.semantic_hash, err);
   struct join_side side = *s;
   const struct output_inputs in = { .tables = &side.table, .columns = &side.column, .n = 1 };
+  chn_status status = join_check(s, &w->output, &in, NULL, 0, err);
+  if (status == CHN_OK) {
+    status = semantic_archive(s, SEMANTIC_ALL, NULL, 0, &w->output.semantic_hash, err);
+  }
   if (status == CHN_OK) {
     status = output_steps(s->job, &w->output, s->range, &in, &steps, &n, err);
   }

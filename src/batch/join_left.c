@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "batch/join.h"
+#include "batch/join_check.h"
 #include "batch/semantic.h"
 #include "batch/source.h"
 #include "model/names.h"
@@ -199,10 +200,13 @@ chn_status join_left_backfill(struct batch_job *job, const struct model_join *j,
   size_t n = 0;
   job->report->table = w.output.table;
   chn_status status = join_side_init(&w.s, job, j, err);
+  const struct output_inputs in = { .tables = &w.s.table, .columns = &w.s.column, .n = 1 };
+  if (status == CHN_OK) {
+    status = join_check(&w.s, &w.output, &in, NULL, 0, err);
+  }
   if (status == CHN_OK) {
     status = semantic_archive(&w.s, SEMANTIC_ALL, NULL, 0, &w.output.semantic_hash, err);
   }
-  const struct output_inputs in = { .tables = &w.s.table, .columns = &w.s.column, .n = 1 };
   if (status == CHN_OK) {
     status = output_steps(job, &w.output, w.s.range, &in, &steps, &n, err);
   }

@@ -7,6 +7,7 @@
 #include "base/near.h"
 #include "base/time.h"
 #include "batch/join.h"
+#include "batch/join_check.h"
 #include "batch/join_left.h"
 #include "batch/semantic.h"
 #include "batch/slices.h"
@@ -455,15 +456,21 @@ static chn_status backfill(struct join_side *s, struct chn_err *err)
   const char *hash = NULL;
   const char *rows = NULL;
   struct output output = join_output(job->arena, s->join);
-  chn_status status = semantic_archive(s, SEMANTIC_PARTS, chosen, o->n_selected_parts, &hash, err);
-  if (status == CHN_OK && o->use_cached_left) { // before anything else: is there one
-    status = join_left_rows(s, s->range, true, &rows, err);
-  }
   const char *table = o->use_cached_left ? join_left_table(job->arena, s->join) : s->table;
   const char *column = o->use_cached_left ? "ds" : s->column;
   const struct output_inputs in = { .tables = &table, .columns = &column, .n = 1 };
   struct days *steps = NULL;
   size_t n = 0;
+  chn_status status = CHN_OK;
+  if (o->use_cached_left) { // before anything else: is there one
+    status = join_left_rows(s, s->range, true, &rows, err);
+  }
+  if (status == CHN_OK) {
+    status = join_check(s, &output, &in, chosen, o->n_selected_parts, err);
+  }
+  if (status == CHN_OK) {
+    status = semantic_archive(s, SEMANTIC_PARTS, chosen, o->n_selected_parts, &hash, err);
+  }
   if (status == CHN_OK) {
     status = output_steps(job, &output, s->range, &in, &steps, &n, err);
   }

@@ -53,19 +53,27 @@ static chn_status entity_instants(struct left *l, const struct row_col *ds, size
   return CHN_OK;
 }
 
+chn_status left_check_instants(const struct row_schema *schema, bool events, struct chn_err *err)
+{
+  const char *name = events ? "ts" : "ds";
+  const int32_t at = row_schema_find(schema, name);
+  if (at >= 0 && schema->fields[at].type->kind == (events ? ROW_LONG : ROW_STRING)) {
+    return CHN_OK;
+  }
+  return chn_fail(err, CHN_E_ARGUMENT, "left: %s must be a %s column%s", name,
+                  events ? "bigint" : "string",
+                  events ? ": give the source a time_column in epoch milliseconds" : "");
+}
+
 static chn_status find_instants(struct left *l, struct chn_err *err)
 {
   const struct row_schema *schema = wh_rows_schema(l->rows);
-  const char *name = l->events ? "ts" : "ds";
-  const int32_t at = row_schema_find(schema, name);
-  const enum row_kind want = l->events ? ROW_LONG : ROW_STRING;
-  if (at < 0 || schema->fields[at].type->kind != want) {
-    return chn_fail(err, CHN_E_ARGUMENT, "left: %s must be a %s column%s", name,
-                    l->events ? "bigint" : "string",
-                    l->events ? ": give the source a time_column in epoch milliseconds" : "");
+  chn_status status = left_check_instants(schema, l->events, err);
+  if (status != CHN_OK) {
+    return status;
   }
+  const int32_t at = row_schema_find(schema, l->events ? "ts" : "ds");
   struct row_col *cols = chn_calloc((size_t)schema->n_fields, sizeof *cols);
-  chn_status status = CHN_OK;
   size_t from = 0;
   for (size_t c = 0; c < wh_rows_chunks(l->rows) && status == CHN_OK; c++) {
     const size_t n = wh_rows_chunk(l->rows, c, cols);

@@ -14,6 +14,9 @@ struct left {
   struct days snapshots;       ///< of events: first and last such day; empty if no row asks
 };
 
+/// Whether left rows of this schema say when they ask: a bigint `ts` of events, else a string `ds`.
+chn_status left_check_instants(const struct row_schema *schema, bool events, struct chn_err *err);
+
 /// Loads `sql` (see source_left_sql). Rows without a ts are kept and told about.
 chn_status left_load(struct batch_job *job, const char *sql, bool events, struct left *out,
                      struct chn_err *err);

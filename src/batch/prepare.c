@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "batch/chain.h"
 #include "batch/daily.h"
+#include "batch/join_check.h"
 #include "batch/join_left.h"
 #include "batch/join_parts.h"
 #include "batch/semantic.h"
@@ -40,6 +41,20 @@ static chn_status prepare_group_by(struct batch_job *job, const struct model_gro
   return status;
 }
 
+static chn_status check_join(const struct join_side *s, const char *table, const int32_t *chosen,
+                             int32_t n, struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const bool cached = chosen != NULL && s->job->o->use_cached_left;
+  const char *left = cached ? join_left_table(a, s->join) : s->table;
+  const char *column = cached ? "ds" : s->column;
+  const struct output output = { .table = table };
+  const struct output_inputs in = { .tables = &left, .columns = &column, .n = 1 };
+  const char *rows = NULL;
+  chn_status status = cached ? join_left_rows(s, s->range, true, &rows, err) : CHN_OK;
+  return status == CHN_OK ? join_check(s, &output, &in, chosen, n, err) : status;
+}
+
 static chn_status prepare_join(struct batch_job *job, const struct model_join *j,
                                const char **table, struct chn_err *err)
 {
@@ -57,6 +72,9 @@ static chn_status prepare_join(struct batch_job *job, const struct model_join *j
   for (int32_t i = 0; i < n && status == CHN_OK; i++) {
     parts[i] = i;
     status = chosen ? join_parts_find(&s.parts, o->selected_parts[i], &parts[i], err) : CHN_OK;
+  }
+  if (status == CHN_OK && !final) {
+    status = check_join(&s, *table, chosen ? parts : NULL, n, err);
   }
   if (status == CHN_OK) {
     status = semantic_archive(&s,

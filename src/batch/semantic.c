@@ -222,6 +222,17 @@ bool semantic_stale(const struct join_side *s, const char *table, const char *pa
          differs(then, now, model_table(job->arena, s->join->meta_data, "_bootstrap"));
 }
 
+chn_status semantic_changed(const struct join_side *s, bool *out, struct chn_err *err)
+{
+  struct arena *a = s->job->arena;
+  const char *hash = NULL;
+  const char *left = model_table(a, s->join->meta_data, "_bootstrap");
+  chn_status status = semantic_hash(s->job, s->join, &s->parts, &hash, err);
+  *out = status == CHN_OK && (semantic_stale(s, model_join_output_table(a, s->join), NULL, hash) ||
+                              semantic_stale(s, left, left, hash));
+  return status;
+}
+
 /// Tables of parts that the definition which made `table` had, and this one has not.
 static chn_status archive_deleted(const struct join_side *s, const char *table, const char *hash,
                                   struct chn_err *err)

@@ -26,6 +26,9 @@ chn_status semantic_archive(const struct join_side *s, enum semantic_scope scope
                             const int32_t *chosen, int32_t n_chosen, const char **hash,
                             struct chn_err *err);
 
+/// Whether another definition made the join's output or its bootstrap table.
+chn_status semantic_changed(const struct join_side *s, bool *out, struct chn_err *err);
+
 /// Whether another definition made the table. `part` is the table of a part, or the bootstrap
 /// table, whose rows depend on the left side and on that part alone; NULL: they depend on all.
 bool semantic_stale(const struct join_side *s, const char *table, const char *part,

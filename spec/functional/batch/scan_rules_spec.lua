@@ -148,7 +148,7 @@ describe('a scan', function()
     ['loads a Java class'] = group_by { events { setups = { "CREATE TEMPORARY FUNCTION f AS 'com.x.F'" } } },
     ['is a string, and times are epoch milliseconds'] = group_by { events { timeColumn = 'CAST(ts AS STRING)' } },
     ['skew key "nope" is not a key of any part'] = join(LEFT, { skewKeys = { nope = { "'a'" } } }),
-    ['key "user": string on the left ("user"), int in the GroupBy'] = join(LEFT,
+    [ [[key "user" is int, and the left's "user" is string; cast one of them]] ] = join(LEFT,
       { joinParts = { { groupBy = group_by({ events { selects = { user = 'length(user)', v = 'v' } } }, NAMED) } } }),
     ['key "user" is not a column of the left side'] = join { selects = { v = 'v', ts = 'ts' } },
   }) do
