@@ -168,16 +168,23 @@ local function mutations_of(case, part, lefts)
   end
 end
 
+--- Joins that are sources of a GroupBy, through the day that a question of `last` sees.
+local function compute_sources(case, gb, last)
+  for _, src in ipairs(gb.sources) do
+    if src.join then case.compute(src, last - (gb.temporal and not gb.entities and 1 or 0)) end
+  end
+end
+
 --- A function from a left row to its rows of features.
 local function part_of(case, part, lefts, first, last)
   local gb, left = part.gb, case.join.left
   if gb.mutations and not left.entities then return mutations_of(case, part, lefts) end
   local temporal = not left.entities and not gb.entities and gb.temporal
   local from, to = first, last
-  if not temporal and not left.entities then from, to = asked_days(left, lefts) end
-  for _, src in ipairs(gb.sources) do
-    if src.join then case.compute(src, (to or last) - (temporal and 1 or 0)) end
-  end
+  if not left.entities then from, to = asked_days(left, lefts) end
+  -- The days of the rows' ts, which a row in the partition of another day widens or narrows.
+  if temporal and from then from, to = from + 1, to + 1 end
+  compute_sources(case, gb, to or last)
   local rows = from and from <= to and scan(case, gb, from, to) or {}
   local snapshots = {}
   return function(row)
@@ -327,10 +334,11 @@ local function join_run(case, stop, start, have, out)
   local inputs = { table_days(case.tables[left.table]) }
   local first_left = math.huge
   for day in pairs(inputs[1]) do first_left = math.min(first_left, day) end
-  for _, step in ipairs(base.steps_of(start or left.start or first_left, math.min(stop, left.stop or math.huge), have,
-    inputs, case.run)) do
-    join_step(case, step, out, have)
-  end
+  local last = math.min(stop, left.stop or math.huge)
+  local steps = base.steps_of(start or left.start or first_left, last, have, inputs, case.run)
+  -- Before the first step, for the whole range: so are late rows of the source seen.
+  for _, part in ipairs(#steps > 0 and case.join.parts or {}) do compute_sources(case, part.gb, last) end
+  for _, step in ipairs(steps) do join_step(case, step, out, have) end
 end
 
 M.left_names, M.columns, M.run = left_names, join_columns, join_run

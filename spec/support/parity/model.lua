@@ -77,7 +77,8 @@ local function with_inner(case)
   end
   function case.compute(src, last)
     local state, out = case.inner(src), {}
-    local scope = setmetatable({ join = src.join, left_names = M.left_names(src.join) }, { __index = case })
+    local run = setmetatable({ step_days = math.huge }, { __index = case.run }) -- steps are the outer job's
+    local scope = setmetatable({ join = src.join, left_names = M.left_names(src.join), run = run }, { __index = case })
     M.run(scope, last, nil, state.have, out)
     local columns = M.columns(src.join)
     for _, line in ipairs(out) do
