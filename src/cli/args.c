@@ -14,6 +14,8 @@ struct parse {
   int argc;
   char **argv;
   int at;
+  enum cli_source source;
+  struct cli_value *list; ///< takes the words that follow; NULL: none does
 };
 
 static int32_t count_options(const struct cli_option *o)
@@ -35,6 +37,9 @@ static void add_options(struct cli_args *args, const struct cli_option *o)
 static void set_value(struct arena *a, struct cli_value *v, const char *text,
                       enum cli_source source)
 {
+  if (v->source > source) {
+    return;
+  }
   const bool keep = v->option->kind == CLI_LIST && v->source == source;
   const int32_t n = keep ? v->n : 0;
   const char **texts = arena_calloc(a, (size_t)n + 1, sizeof *texts);
@@ -83,8 +88,9 @@ static chn_status unknown_option(const struct cli_args *args, const char *word, 
 static struct cli_value *find_long(const struct cli_args *args, const char *typed, size_t len)
 {
   for (int32_t i = 0; i < args->n_values; i++) {
-    if (same_name(typed, len, args->values[i].option->name)) {
-      return &args->values[i];
+    const struct cli_option *o = args->values[i].option;
+    if (same_name(typed, len, o->name)) {
+      return o->kind == CLI_ALIAS ? find_long(args, o->arg, strlen(o->arg)) : &args->values[i];
     }
   }
   return NULL;
@@ -105,17 +111,20 @@ static chn_status take_value(struct parse *p, struct cli_value *v, const char *a
                              struct chn_err *err)
 {
   const struct cli_option *o = v->option;
-  if (o->kind == CLI_FLAG) {
+  p->list = NULL;
+  if (o->kind == CLI_FLAG || (o->kind == CLI_IGNORED && o->arg == NULL)) {
     if (attached) {
       return chn_fail(err, CHN_E_ARGUMENT, "--%s takes no value", o->name);
     }
-    set_value(p->a, v, NULL, CLI_FROM_FLAG);
+    set_value(p->a, v, NULL, p->source);
     return CHN_OK;
   }
   if (!attached && p->at + 1 >= p->argc) {
     return chn_fail(err, CHN_E_ARGUMENT, "--%s needs a value: --%s %s", o->name, o->name, o->arg);
   }
-  set_value(p->a, v, attached ? attached : p->argv[++p->at], CLI_FROM_FLAG);
+  set_value(p->a, v, attached ? attached : p->argv[++p->at], p->source);
+  // Chronon's driver takes `--selected-join-parts a b`: possible where no word means another thing.
+  p->list = o->kind == CLI_LIST && p->args->command->max_args == 0 ? v : NULL;
   return CHN_OK;
 }
 
@@ -148,6 +157,8 @@ static chn_status take_words(struct parse *p, struct chn_err *err)
       if (take_option(p, err) != CHN_OK) {
         return err->code;
       }
+    } else if (p->list != NULL) {
+      set_value(p->a, p->list, word, p->source);
     } else if (args->n_positional == args->command->max_args) {
       return chn_fail(err, CHN_E_ARGUMENT, "unexpected argument \"%s\"", word);
     } else {
@@ -190,12 +201,19 @@ chn_status cli_args_parse(const struct cli_command *command, int argc, char **ar
     add_options(out, cli_store_options);
   }
   add_options(out, cli_common_options);
-  struct parse p = { .args = out, .a = a, .argc = argc, .argv = argv };
+  struct parse p = { .args = out, .a = a, .argc = argc, .argv = argv, .source = CLI_FROM_FLAG };
   if (take_words(&p, err) != CHN_OK) {
     return err->code;
   }
   take_environment(a, out);
   return CHN_OK;
+}
+
+chn_status cli_args_add(struct cli_args *args, struct arena *a, int n, char **words,
+                        struct chn_err *err)
+{
+  struct parse p = { .args = args, .a = a, .argc = n, .argv = words, .source = CLI_FROM_FILE };
+  return take_words(&p, err);
 }
 
 struct cli_value *cli_args_find(const struct cli_args *args, const char *name)

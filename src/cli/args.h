@@ -12,14 +12,16 @@ enum cli_option_kind {
   CLI_FLAG,    ///< takes no value
   CLI_VALUE,   ///< takes one; the last one given wins
   CLI_LIST,    ///< takes one, may be given several times
-  CLI_IGNORED, ///< takes one; means something to run.py on Spark and nothing here: `doc` says why
+  CLI_IGNORED, ///< means something to run.py on Spark and nothing here: `doc` says why; takes a
+               ///< value if `arg` is set
+  CLI_ALIAS,   ///< Chronon's name of the option `arg`
 };
 
 struct cli_option {
   const char *name; ///< without the dashes; a `-` may be typed as `_`
   char letter;      ///< short form, or 0
   enum cli_option_kind kind;
-  const char *arg;      ///< what the value is, as help shows it: "DS", "FILE"
+  const char *arg;      ///< what the value is, as help shows it: "DS"; of an alias the option
   const char *fallback; ///< default, or NULL
   const char *env;      ///< environment variable, or NULL
   const char *doc;
@@ -69,7 +71,13 @@ struct cli_args {
 chn_status cli_args_parse(const struct cli_command *command, int argc, char **argv, struct arena *a,
                           struct cli_args *out, struct chn_err *err);
 
-/// The value of an option that the command takes; NULL when it takes no such option.
+/// Takes further words, as a definition gives them, where the command line, and for options with a
+/// variable the environment, says nothing else.
+chn_status cli_args_add(struct cli_args *args, struct arena *a, int n, char **words,
+                        struct chn_err *err);
+
+/// The value of an option that the command takes, aliases resolved; NULL when it takes no such
+/// option.
 struct cli_value *cli_args_find(const struct cli_args *args, const char *name);
 
 /// The text of an option, or NULL when it is unset.

@@ -117,20 +117,31 @@ static int run_run(struct cli_context *ctx)
   if (read_command_line(ctx, &mode, &options, &ranges, &err) != CHN_OK) {
     return cli_fail(ctx, &err, true);
   }
-  tell_ignored(ctx);
   const char *name = run_mode_needs_conf(mode) ? cli_get(&ctx->args, "conf") : NULL;
   if (cli_repo_find(ctx, true, &err) != CHN_OK ||
-      (name != NULL && cli_conf_read(ctx, "conf", name, &conf, &err) != CHN_OK)) {
+      (name != NULL && cli_conf_read(ctx, "conf", name, &conf, &err) != CHN_OK) ||
+      run_env_take(ctx, mode, name != NULL ? &conf : NULL, &err) != CHN_OK ||
+      read_command_line(ctx, &mode, &options, &ranges, &err) != CHN_OK ||
+      run_local_check(ctx, mode, &err) != CHN_OK || run_local_sources(ctx, &err) != CHN_OK) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
   }
-  if (ranges > 1) { // each process opens the warehouse for itself
-    return run_ranges(ctx, &conf, &options, ranges, &err) == CHN_OK ? CLI_DONE
-                                                                    : cli_fail(ctx, &err, false);
+  tell_ignored(ctx);
+  // Ranges open the warehouse each for itself.
+  if (ranges > 1 && run_ranges(ctx, &conf, &options, ranges, &err) != CHN_OK) {
+    return cli_fail(ctx, &err, false);
+  }
+  const bool after = run_local_wanted(ctx) && !options.dry_run;
+  if (ranges > 1 && !after) {
+    return CLI_DONE;
   }
   if (cli_warehouse_open(ctx, &options.wh, &err) != CHN_OK) {
     return cli_fail(ctx, &err, err.code == CHN_E_ARGUMENT);
   }
-  const chn_status status = mode->run(ctx, name != NULL ? &conf : NULL, &options, &err);
+  chn_status status =
+      ranges > 1 ? CHN_OK : mode->run(ctx, name != NULL ? &conf : NULL, &options, &err);
+  if (status == CHN_OK && after) {
+    status = run_local_after(ctx, &conf, options.wh, &err);
+  }
   cli_warehouse_close(options.wh);
   return status == CHN_OK ? CLI_DONE : cli_fail(ctx, &err, false);
 }
@@ -195,7 +206,26 @@ static const struct cli_option options[] = {
     "metadata-export: properties of that table" },
   { "process-embedded-group-bys", 0, CLI_FLAG, NULL, NULL, NULL,
     "metadata-export: GroupBys that only joins contain, too" },
-  { "env", 0, CLI_IGNORED, "ENV", NULL, NULL, "a conf runs the same in every environment" },
+  { "env", 0, CLI_VALUE, "ENV", "dev", NULL,
+    "the team's environment in teams.json, before its production" },
+  { "local-data-path", 0, CLI_VALUE, "DIR", NULL, NULL,
+    "source tables: NS.NAME.csv, .json, .jsonl or .parquet in DIR, NAME.csv in its folder NS; a "
+    "file of no namespace is default.NAME" },
+  { "local-table-export-path", 0, CLI_VALUE, "DIR", NULL, NULL,
+    "backfills: write the output table to DIR/NS.NAME.FORMAT afterwards" },
+  { "local-table-export-format", 0, CLI_VALUE, "FORMAT", "csv", NULL,
+    "of --local-table-export-path: csv, json or parquet" },
+  { "local-table-export-prefix", 0, CLI_VALUE, "PREFIX", NULL, NULL,
+    "of --local-table-export-path: DIR/PREFIX.NS.NAME.FORMAT" },
+  { "expected-result-table", 0, CLI_VALUE, "NS.NAME", NULL, NULL,
+    "backfills: fail unless the output table has the rows of this one" },
+  { "conf-path", 0, CLI_ALIAS, "conf", NULL, NULL, NULL },
+  { "end-date", 0, CLI_ALIAS, "ds", NULL, NULL, NULL },
+  { "start-partition-override", 0, CLI_ALIAS, "start-ds", NULL, NULL, NULL },
+  { "local-table-mapping", 0, CLI_ALIAS, "table", NULL, NULL, NULL },
+  { "local-warehouse-location", 0, CLI_ALIAS, "warehouse", NULL, NULL, NULL },
+  { "use-delta-catalog", 0, CLI_IGNORED, NULL, NULL, NULL, no_spark },
+  { "disable-kryo-serializer", 0, CLI_IGNORED, NULL, NULL, NULL, no_spark },
   { "app-name", 0, CLI_IGNORED, "NAME", NULL, NULL, no_spark },
   { "version", 0, CLI_IGNORED, "V", NULL, NULL, no_spark },
   { "spark-version", 0, CLI_IGNORED, "V", NULL, NULL, no_spark },

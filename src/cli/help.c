@@ -98,24 +98,44 @@ static void add_option(const struct cli_option *o, struct chn_buf *out)
 static void add_options(const struct cli_option *o, struct chn_buf *out)
 {
   for (; o && o->name; o++) {
-    if (o->kind != CLI_IGNORED) {
+    if (o->kind != CLI_IGNORED && o->kind != CLI_ALIAS) {
       add_option(o, out);
     }
   }
 }
 
-static void add_ignored(const struct cli_option *o, struct chn_buf *out)
+static void add_aliases(const struct cli_option *o, struct chn_buf *out)
 {
-  bool any = false;
+  struct chn_buf line = { 0 };
   for (; o && o->name; o++) {
-    if (o->kind == CLI_IGNORED) {
-      chn_buf_adds(out,
-                   any ? ", " : "Taken from run.py's command lines and without meaning here: ");
-      chn_buf_addf(out, "--%s", o->name);
-      any = true;
+    if (o->kind == CLI_ALIAS) {
+      chn_buf_addf(&line, "%s--%s (--%s)", line.len ? ", " : "Chronon's driver's names: ", o->name,
+                   o->arg);
     }
   }
-  chn_buf_adds(out, any ? ".\n" : "");
+  if (line.len) {
+    chn_buf_addc(&line, '.');
+    add_wrapped(out, chn_buf_str(&line), 2, 0);
+  }
+  chn_buf_deinit(&line);
+}
+
+static void add_ignored(const struct cli_option *o, struct chn_buf *out)
+{
+  struct chn_buf line = { 0 };
+  for (; o && o->name; o++) {
+    if (o->kind == CLI_IGNORED) {
+      chn_buf_addf(&line, "%s--%s",
+                   line.len ? ", "
+                            : "Taken from Chronon's command lines and without meaning here: ",
+                   o->name);
+    }
+  }
+  if (line.len) {
+    chn_buf_addc(&line, '.');
+    add_wrapped(out, chn_buf_str(&line), 2, 0);
+  }
+  chn_buf_deinit(&line);
 }
 
 static void add_all_options(const struct cli_command *c, struct chn_buf *out)
@@ -131,6 +151,7 @@ static void add_all_options(const struct cli_command *c, struct chn_buf *out)
     add_options(cli_store_options, out);
   }
   add_options(cli_common_options, out);
+  add_aliases(c->options, out);
   add_ignored(c->options, out);
 }
 
@@ -170,7 +191,10 @@ void cli_help_reference(struct chn_buf *out)
       "```\n\nA value comes from the flag, else from the environment variable in brackets, else "
       "from\n"
       "`default.common_env` of teams.json under the name of that variable, else from the default;\n"
-      "`chronon doctor` prints each value with its source.\n");
+      "`chronon doctor` prints each value with its source. For `run`, before `common_env`: the\n"
+      "definition's `env` of the mode, then the team's `--env` and `production` and `default`'s\n"
+      "`production` in teams.json; CHRONON_CONFIG_ADDITIONAL_ARGS of any of these, else the\n"
+      "definition's `additional_args`, are further words of the command line.\n");
   for (int i = 0; cli_commands[i]; i++) {
     chn_buf_addf(out, "\n## chronon %s\n\n```\n", cli_commands[i]->name);
     cli_help_command(cli_commands[i], out);

@@ -15,7 +15,7 @@ static void text(struct codec_json_writer *w, const char *key, const char *value
 
 static void options(struct codec_json_writer *w, const struct cli_option *o)
 {
-  static const char *const kinds[] = { "flag", "value", "list", "ignored" };
+  static const char *const kinds[] = { "flag", "value", "list", "ignored", "alias" };
   for (; o && o->name; o++) {
     const char letter[2] = { o->letter, '\0' };
     codec_json_begin(w, '{');

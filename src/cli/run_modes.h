@@ -63,3 +63,21 @@ chn_status run_mode_upload(struct cli_context *ctx, const struct model_conf *con
                            struct batch_options *options, struct chn_err *err);
 chn_status run_mode_metadata_upload(struct cli_context *ctx, const struct model_conf *conf,
                                     struct batch_options *options, struct chn_err *err);
+
+/// run_env.c: what the environment of Chronon's run.py would say, for options that the command line
+/// leaves open: the definition's modeToEnvMap, then teams.json's for the team, `--env` and the
+/// mode, for the options that have a variable; and CHRONON_CONFIG_ADDITIONAL_ARGS of the process,
+/// of these, or of the definition's customJson as further words. `conf` may be NULL.
+chn_status run_env_take(struct cli_context *ctx, const struct run_mode *mode,
+                        const struct model_conf *conf, struct chn_err *err);
+
+/// run_local.c: the files of --local-data-path become sources, those of --table before them.
+chn_status run_local_sources(struct cli_context *ctx, struct chn_err *err);
+
+/// What --local-table-export-path and --expected-result-table ask of a backfill: whether they may,
+/// whether they do, and doing it.
+chn_status run_local_check(struct cli_context *ctx, const struct run_mode *mode,
+                           struct chn_err *err);
+bool run_local_wanted(const struct cli_context *ctx);
+chn_status run_local_after(struct cli_context *ctx, const struct model_conf *conf, struct wh *wh,
+                           struct chn_err *err);
