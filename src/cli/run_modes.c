@@ -70,7 +70,7 @@ static const struct run_mode modes[] = {
     "definitions, a file or a folder of them, into the online store" },
   { "metadata-export", run_mode_metadata_export,
     "every compiled definition with its features, to files or a table" },
-  { "fetch", NULL, NULL },
+  { "fetch", run_mode_fetch, "features of keys from the online store, as `chronon fetch`" },
   { "backfill-left", run_backfill,
     "a join's left side alone, as its bootstrap table; then --selected-join-parts of backfill" },
   { "backfill-final", run_backfill,
@@ -144,13 +144,17 @@ chn_status run_mode_find(const char *name, const struct run_mode **out, struct c
 
 bool run_mode_needs_conf(const struct run_mode *mode)
 {
-  return mode->run != run_mode_metadata_export && mode->run != run_mode_metadata_upload;
+  return mode->run != run_mode_metadata_export && mode->run != run_mode_metadata_upload &&
+         mode->run != run_mode_fetch;
 }
 
 chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, struct chn_err *err)
 {
   if (mode->run == run_mode_metadata_export) {
     return run_mode_export_check(ctx, err);
+  }
+  if (mode->run == run_mode_fetch) {
+    return run_mode_fetch_check(ctx, err);
   }
   if (!cli_get(&ctx->args, "conf")) {
     return chn_fail(

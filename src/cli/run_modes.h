@@ -81,3 +81,8 @@ chn_status run_local_check(struct cli_context *ctx, const struct run_mode *mode,
 bool run_local_wanted(const struct cli_context *ctx);
 chn_status run_local_after(struct cli_context *ctx, const struct model_conf *conf, struct wh *wh,
                            struct chn_err *err);
+
+/// run_fetch.c: `chronon fetch` under run.py's name.
+chn_status run_mode_fetch(struct cli_context *ctx, const struct model_conf *conf,
+                          struct batch_options *options, struct chn_err *err);
+chn_status run_mode_fetch_check(struct cli_context *ctx, struct chn_err *err);
