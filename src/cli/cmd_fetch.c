@@ -35,7 +35,7 @@ static chn_status fetch_body(const struct cli_fetch *f, const struct cli_fetch_w
 }
 
 static chn_status fetch_round(struct cli_context *ctx, struct cli_fetch *f,
-                              const struct cli_fetch_what *what, struct chn_err *err)
+                              const struct cli_fetch_what *what, bool first, struct chn_err *err)
 {
   const struct fetch_plan *plan = NULL;
   chn_status s = cli_fetch_plan(f, what, &plan, err);
@@ -44,6 +44,9 @@ static chn_status fetch_round(struct cli_context *ctx, struct cli_fetch *f,
   }
   struct cli_fetch_printer p;
   struct chn_err ignored;
+  if (first) {
+    cli_fetch_check_keys(ctx, plan, what->bodies[0]);
+  }
   cli_fetch_print_begin(&p, ctx, cli_is_set(&ctx->args, "detailed"), what->one);
   for (int32_t i = 0; i < what->n_bodies && s == CHN_OK && !cli_interrupted(); i++) {
     s = fetch_body(f, what, plan, what->bodies[i], &p, err);
@@ -77,13 +80,13 @@ chn_status cli_fetch_run(struct cli_context *ctx, const struct cli_fetch_what *w
   }
   if (s == CHN_OK) {
     cli_watch_signals();
-    s = fetch_round(ctx, &f, what, err);
+    s = fetch_round(ctx, &f, what, true, err);
     while (loop && !cli_interrupted()) {
       if (s != CHN_OK) {
         cli_note(ctx, "%s", err->msg);
       }
       wait_between(interval);
-      s = cli_interrupted() ? CHN_OK : fetch_round(ctx, &f, what, err);
+      s = cli_interrupted() ? CHN_OK : fetch_round(ctx, &f, what, false, err);
     }
   }
   struct chn_err ignored;
@@ -116,8 +119,8 @@ static const struct cli_option options[] = {
   { "key-json-file", 'f', CLI_VALUE, "FILE", NULL, NULL,
     "keys: a file of an object a line, or of an array; - is stdin" },
   { "type", 0, CLI_VALUE, "TYPE", NULL, NULL,
-    "join (the default), group-by, or join-stats: statistics of a join by time, for the keys "
-    "statsKey, startTs and endTs" },
+    "join, group-by, or join-stats: statistics of a join by time, for the keys statsKey, startTs "
+    "and endTs; by default what the name is" },
   { "at-millis", 0, CLI_VALUE, "INSTANT", NULL, NULL,
     "as of then instead of now: epoch milliseconds or 2024-03-10T12:30:05Z" },
   { "detailed", 'd', CLI_FLAG, NULL, NULL, NULL,

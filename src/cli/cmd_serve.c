@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/context.h"
+#include "cli/fetch.h"
 #include "cli/report.h"
-#include "fetcher/fetcher.h"
+#include "fetcher/log.h"
 #include "http/http.h"
 #include "kv/kv.h"
 
@@ -32,6 +32,14 @@ static const struct cli_option options[] = {
   { "metadata-ttl", 0, CLI_VALUE, "MS", "7200000", NULL,
     "age at which definitions are looked up again; SIGHUP does it at once" },
   { "batch-cache", 0, CLI_VALUE, "N", "0", NULL, "uploaded values that a thread keeps decoded" },
+  { "log", 0, CLI_FLAG, NULL, NULL, NULL,
+    "write what is served into the log: rows of the samplePercent of each join" },
+  { "warehouse", 0, CLI_VALUE, "DIR", NULL, "CHRONON_WAREHOUSE",
+    "where the log's tables lie: by default REPO/warehouse" },
+  { "log-table", 0, CLI_VALUE, "NS.TABLE", NULL, "CHRONON_LOG_TABLE",
+    "the log of --log: by default logs.served" },
+  { "schema-table", 0, CLI_VALUE, "NS.TABLE", NULL, "CHRONON_SCHEMA_TABLE",
+    "the schemas of its rows: by default logs.served_schemas" },
   { "check-entities", 0, CLI_FLAG, NULL, NULL, NULL,
     "names must be in their team's list of the store" },
   { .name = NULL },
@@ -98,12 +106,16 @@ static void tell(struct cli_context *ctx, const struct http_server *server,
 }
 
 static chn_status serve(struct cli_context *ctx, struct kv_store *store,
-                        const struct fetcher_options *f, const struct http_options *h,
+                        const struct fetcher_options *f, struct http_options *h,
                         struct chn_err *err)
 {
   struct fetcher *fetcher = NULL;
   struct http_server *server = NULL;
-  chn_status status = fetcher_open(store, f, &fetcher, err);
+  struct chn_err ignored;
+  chn_status status = cli_fetch_log_open(ctx, &h->log, err);
+  if (status == CHN_OK) {
+    status = fetcher_open(store, f, &fetcher, err);
+  }
   if (status == CHN_OK) {
     status = http_open(store, fetcher, h, &server, err);
   }
@@ -113,8 +125,9 @@ static chn_status serve(struct cli_context *ctx, struct kv_store *store,
     http_close(server);
     cli_note(ctx, "stopped");
   }
+  const chn_status logged = fetch_log_close(h->log, status == CHN_OK ? err : &ignored);
   fetcher_close(fetcher);
-  return status;
+  return status == CHN_OK ? logged : status;
 }
 
 static int run_serve(struct cli_context *ctx)
@@ -143,6 +156,7 @@ const struct cli_command cli_cmd_serve = {
       "chronon serve --host 0.0.0.0 --tokens tokens.json --tls-cert cert.pem --tls-key key.pem\n"
       "curl -d '[{\"user_id\":\"5\"}]' "
       "localhost:8080/v1/features/join/team%2Ffile.v1  # POST, as Chronon's service\n"
+      "chronon serve --log  # then: run --mode log-flattener --log-table logs.served ...\n"
       "curl 'localhost:8080/v1/features/join/team%2Ffile.v1?user_id=5&detailed=1'",
   .doc = "Routes, answers, tokens and metrics are in docs/reference/http.md; the server describes "
          "itself at /openapi.json. SIGTERM and Ctrl-C let requests under way end; SIGHUP reads "

@@ -10,6 +10,7 @@ enum cli_fetch_type { CLI_FETCH_JOIN, CLI_FETCH_GROUP_BY, CLI_FETCH_STATS };
 /// What the command line asks for.
 struct cli_fetch_what {
   enum cli_fetch_type type;
+  bool typed;          ///< --type says so; else a name that is only a GroupBy's is one
   const char *name;    ///< `team/file.v1`
   const char *conf;    ///< text of a join's definition that goes before the store's, or NULL
   int64_t at;          ///< INT64_MIN: now
@@ -36,9 +37,19 @@ chn_status cli_fetch_open(struct cli_context *ctx, const struct cli_fetch_what *
                           struct cli_fetch *f, struct chn_err *err);
 chn_status cli_fetch_close(struct cli_fetch *f, struct chn_err *err);
 
+/// The log of --log, --log-table and --schema-table; *out stays NULL without --log.
+chn_status cli_fetch_log_open(struct cli_context *ctx, struct fetch_log **out, struct chn_err *err);
+
 /// The plan of what is asked for; an unknown name fails, with a hint.
 chn_status cli_fetch_plan(struct cli_fetch *f, const struct cli_fetch_what *what,
                           const struct fetch_plan **out, struct chn_err *err);
+
+/// fetch_names.c: the uploaded definition that a name most likely meant; NULL: none is near.
+const char *cli_fetch_near(struct cli_fetch *f, enum cli_fetch_type type, const char *name,
+                           struct arena *a);
+
+/// Says which names of a body's first row are no keys of the plan, and which keys are not there.
+void cli_fetch_check_keys(struct cli_context *ctx, const struct fetch_plan *plan, const char *body);
 
 /// Answers on their way to stdout.
 struct cli_fetch_printer {

@@ -7,7 +7,7 @@
 
 static const char LOG_TABLE[] = "logs.served", SCHEMA_TABLE[] = "logs.served_schemas";
 
-static chn_status open_log(struct cli_context *ctx, struct cli_fetch *f, struct chn_err *err)
+chn_status cli_fetch_log_open(struct cli_context *ctx, struct fetch_log **out, struct chn_err *err)
 {
   if (!cli_is_set(&ctx->args, "log")) {
     return CHN_OK;
@@ -18,7 +18,7 @@ static chn_status open_log(struct cli_context *ctx, struct cli_fetch *f, struct 
                                              .log_table = log != NULL ? log : LOG_TABLE,
                                              .schema_table =
                                                  schemas != NULL ? schemas : SCHEMA_TABLE };
-  return fetch_log_open(&options, &f->log, err);
+  return fetch_log_open(&options, out, err);
 }
 
 chn_status cli_fetch_open(struct cli_context *ctx, const struct cli_fetch_what *what,
@@ -37,7 +37,7 @@ chn_status cli_fetch_open(struct cli_context *ctx, const struct cli_fetch_what *
     s = fetcher_add_join(f->fetcher, what->conf, strlen(what->conf), err);
   }
   f->json = fetch_json_new();
-  return s == CHN_OK ? open_log(ctx, f, err) : s;
+  return s == CHN_OK ? cli_fetch_log_open(ctx, &f->log, err) : s;
 }
 
 chn_status cli_fetch_close(struct cli_fetch *f, struct chn_err *err)
@@ -50,34 +50,47 @@ chn_status cli_fetch_close(struct cli_fetch *f, struct chn_err *err)
   return s;
 }
 
-/// A join and a GroupBy are asked for differently, and one is easily taken for the other.
-static bool is_other_kind(struct cli_fetch *f, const struct cli_fetch_what *what)
+static chn_status unknown(struct cli_fetch *f, const struct cli_fetch_what *what,
+                          const struct chn_err *why, struct chn_err *err)
 {
-  const struct fetch_plan *plan = NULL;
-  struct chn_err ignored;
-  const enum fetch_kind other = what->type == CLI_FETCH_JOIN ? FETCH_GROUP_BY : FETCH_JOIN;
-  const bool is = fetch_plan_get(f->session, other, what->name, &plan, &ignored) == CHN_OK;
-  if (is) {
-    fetch_plan_release(plan);
-  }
-  return is;
+  const bool join = what->type == CLI_FETCH_JOIN;
+  struct arena a = { 0 };
+  const char *near = cli_fetch_near(f, what->type, what->name, &a);
+  near =
+      near == NULL && !what->typed ? cli_fetch_near(f, CLI_FETCH_GROUP_BY, what->name, &a) : near;
+  const char *hint = join ? "`chronon run --mode metadata-upload` puts joins into the store, or "
+                            "--conf names the compiled definition"
+                          : "`chronon run --mode upload` puts GroupBys into the store";
+  const bool said = near != NULL && strstr(why->msg, near) != NULL;
+  chn_fail(err, CHN_E_NOT_FOUND, "%s: %.1000s (%s%s%s%s)", kv_url(f->store), why->msg,
+           near != NULL && !said ? "did you mean " : "", near != NULL && !said ? near : "",
+           near != NULL && !said ? "? " : "", hint);
+  arena_deinit(&a);
+  return CHN_E_NOT_FOUND;
 }
 
+/// A name that was not said to be a join's, and that only a GroupBy has, is the GroupBy's.
 chn_status cli_fetch_plan(struct cli_fetch *f, const struct cli_fetch_what *what,
                           const struct fetch_plan **out, struct chn_err *err)
 {
   const bool join = what->type == CLI_FETCH_JOIN;
+  struct chn_err ignored;
+  const struct fetch_plan *other = NULL;
   const chn_status s =
       fetch_plan_get(f->session, join ? FETCH_JOIN : FETCH_GROUP_BY, what->name, out, err);
   if (s != CHN_E_NOT_FOUND) {
     return s;
   }
-  const char *hint = join ? "`chronon run --mode metadata-upload` puts joins into the store, or "
-                            "--conf names the compiled definition"
-                          : "`chronon run --mode upload` puts GroupBys into the store";
-  struct chn_err why = *err;
-  return is_other_kind(f, what)
-             ? chn_fail(err, s, "%s: %s is a %s: --type %s", kv_url(f->store), what->name,
-                        join ? "GroupBy" : "Join", join ? "group-by" : "join")
-             : chn_fail(err, s, "%s: %.1500s (%s)", kv_url(f->store), why.msg, hint);
+  if (fetch_plan_get(f->session, join ? FETCH_GROUP_BY : FETCH_JOIN, what->name, &other,
+                     &ignored) != CHN_OK) {
+    const struct chn_err why = *err;
+    return unknown(f, what, &why, err);
+  }
+  if (join && !what->typed) {
+    *out = other;
+    return CHN_OK;
+  }
+  fetch_plan_release(other);
+  return chn_fail(err, s, "%s: %s is a %s: --type %s", kv_url(f->store), what->name,
+                  join ? "GroupBy" : "Join", join ? "group-by" : "join");
 }

@@ -187,6 +187,7 @@ static chn_status read_type(struct cli_context *ctx, struct cli_fetch_what *w, s
   static const char *const names[] = { "join", "group-by", "join-stats" };
   const char *text = cli_get(&ctx->args, "type");
   w->type = CLI_FETCH_JOIN;
+  w->typed = text != NULL;
   for (int i = 0; text != NULL && i < 3; i++) {
     if (strcmp(text, names[i]) == 0) {
       w->type = (enum cli_fetch_type)i;

@@ -32,6 +32,10 @@ return {
       c.JoinPart { group_by = weather.v1 },
       c.JoinPart { group_by = planes.v1 },
     },
+    -- Of the row itself, for a derivation: when features are fetched it comes with the request.
+    online_external_parts = {
+      c.ExternalPart { source = c.ContextualSource { fields = { { "dest", c.DataType.STRING } } } },
+    },
     row_ids = { "flight_id" },
     derivations = {
       -- Is it the airport, or is it them?

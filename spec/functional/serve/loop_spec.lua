@@ -2,6 +2,7 @@
 local json = require('dkjson')
 local program = require('spec.support.program')
 local repo = require('spec.support.batch_repo')
+local server = require('spec.support.server')
 
 local HOUR = 3600000
 local END = repo.ms('2024-03-11') -- of the upload
@@ -101,6 +102,21 @@ describe('what was served against what a backfill says', function()
       assert.is_near(want, features[name].mismatch_rate, 1e-9, name)
     end
     assert.matches('team_g_v1_x_sum_7d', printed, 1, true)
+  end)
+
+  it('has what a server answered', function()
+    local s = server.start(url, { '--log', '--warehouse', r.warehouse, '--repo', r.folder, unpack(LOG) })
+    for i = 0, 21 do
+      local answer = s:ask(('/v1/features/join/team%%2Fj.v1?user=u%d&at=%d'):format(i, END + HOUR))
+      assert.equal(200, answer.status, answer.body)
+    end
+    assert.matches('chronon_log_rows_total 22\n', s:ask('/metrics').body, 1, true)
+    assert.equal(0, s:stop())
+    local features = compare()
+    for _, name in ipairs(NAMES) do
+      local f = assert(features[name], name)
+      assert.same({ 22, 0 }, { f.rows, f.mismatch_rate }, name)
+    end
   end)
 
   it('survives a fetcher that is killed: whole files or none', function()
