@@ -93,6 +93,18 @@ local function mutated_part(gb, rows, left, keys, asked)
       mine[#mine + 1] = r
     end
   end
+  local plan = base.plan(gb)
+  --- Windows of one base and hop size share hops: what one has put there, each of them finds.
+  local function in_hops(part, ts)
+    for i = 0, plan.n_parts - 1 do
+      local p = plan.parts[i]
+      local tail = begin - tonumber(p.window_ms)
+      if p.base == part.base and p.hop_ms == part.hop_ms and p.window_ms ~= 0 and ts > tail and ts < tail + 2 * DAY then
+        return true
+      end
+    end
+    return false
+  end
   local function among(part, r)
     local window, hop = tonumber(part.window_ms), tonumber(part.hop_ms)
     local ts = r.ts or -math.huge
@@ -101,7 +113,7 @@ local function mutated_part(gb, rows, left, keys, asked)
       if ts >= begin then return false end
       if window == 0 or ts >= tail + 2 * DAY then return true end
       local start = ts - ts % hop
-      return ts > tail and start >= oracle.tail(part, 'sawtooth', at) and start < tail + 2 * DAY
+      return in_hops(part, ts) and start >= oracle.tail(part, 'sawtooth', at) and start < tail + 2 * DAY
     end
     local follower = math.huge
     for _, q in ipairs(asked) do
@@ -109,7 +121,7 @@ local function mutated_part(gb, rows, left, keys, asked)
     end
     return window == 0 or (ts >= oracle.tail(part, 'sawtooth', follower) and ts < follower)
   end
-  local out = answer(base.plan(gb), mine, nil, nil, among)
+  local out = answer(plan, mine, nil, nil, among)
   return { derived(gb, named(gb, out, keys)) }
 end
 
