@@ -1,25 +1,34 @@
 #!/usr/bin/env python3
-"""Reads sketches that this program wrote with the datasketches package of PyPI.
+"""Holds the sketches that this program writes and reads against the datasketches package of PyPI.
 
-    pip install datasketches
-    tools/sketch_check.py build/debug/chronon
+    pip install datasketches duckdb
+    tools/sketch_check.py build/debug/chronon [SEED]
 
 Run by hand; nothing in the build or the tests needs it. A GroupBy with isIncremental leaves its
-states as BINARY columns in <table>_daily_inc; here each is read by the library and held against
-the rows: CPC's estimate of merged sketches must be the number in the output table, KLL's count the
-number of rows and its quantiles near the true ranks, frequent items' bounds around the true
-counts. That bytes of the library are read here is shown by spec/unit/agg/sketch_spec.lua and
-ir_spec.lua, which hold some.
+states as BINARY columns in <table>_daily_inc, the bytes that uploads hold, and makes its output of
+them.
+
+Ours, read by the library: CPC's bytes must be those of the library's union of the same rows and
+its estimate the number in the output table; KLL's count the number of rows and its quantiles near
+the true ranks; frequent items' bounds around the true counts.
+
+The library's, read here: the states are replaced by sketches of the library over the same rows,
+the output table is dropped and made again, and must say what the library says of them: CPC's and
+KLL's estimate, of frequent items the k largest estimates of what the sketch kept (Chronon would
+give those alone that it can prove, docs/reference/conformance.md).
 """
 import collections
+import glob
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 
 import datasketches
+import duckdb
 
 ROWS = 4000
 COLUMNS = {"n": 1, "d": 2, "s": 3}
@@ -68,13 +77,39 @@ def read(program, folder, table, columns):
     return json.loads(chronon(program, folder, "sql", "--duckdb", "-o", "json", "--max-rows", "0", sql))
 
 
-def check_cpc(raw, served):
-    union = datasketches.cpc_union(8)
-    union.update(datasketches.cpc_sketch.deserialize(raw))
-    return int(union.get_result().get_estimate()) == served
+ALL_KEPT = datasketches.frequent_items_error_type.NO_FALSE_NEGATIVES
 
 
-def check_kll(raw, values):
+def make_cpc(values):
+    """As Chronon stores it: out of a union, without HIP's registers."""
+    sketch, union = datasketches.cpc_sketch(8), datasketches.cpc_union(8)
+    for v in values:
+        # The library takes a negative int for a float; the same 64 bits as an unsigned one it does not.
+        sketch.update(v % (1 << 64) if isinstance(v, int) else v)
+    union.update(sketch)
+    return union.get_result()
+
+
+def make_kll(values):
+    sketch = datasketches.kll_floats_sketch(128)
+    for v in values:
+        sketch.update(v)
+    return sketch
+
+
+def make_items(values):
+    sketch = datasketches.frequent_strings_sketch(3)  # 2^3 is the library's least room for k = 5
+    for v in values:
+        sketch.update(str(v))
+    return sketch
+
+
+def check_cpc(raw, served, values):
+    sketch = datasketches.cpc_sketch.deserialize(raw)
+    return raw == bytes(make_cpc(values).serialize()) and int(sketch.get_estimate()) == served
+
+
+def check_kll(raw, _served, values):
     sketch = datasketches.kll_floats_sketch.deserialize(raw)
     values = sorted(values)
     if sketch.n != len(values):
@@ -87,41 +122,78 @@ def check_kll(raw, values):
     return True
 
 
-def check_items(raw, counts):
-    sketch = datasketches.frequent_strings_sketch.deserialize(raw)
-    return sketch.total_weight == sum(counts.values()) and all(
+def check_items(raw, _served, values):
+    sketch, counts = datasketches.frequent_strings_sketch.deserialize(raw), collections.Counter(map(str, values))
+    return sketch.total_weight == len(values) and all(
         sketch.get_lower_bound(k) <= n <= sketch.get_upper_bound(k) for k, n in counts.items())
 
 
+def says_items(sketch, served):
+    """The k largest estimates of what the sketch kept; which of equal ones is free."""
+    kept = {item: estimate for item, estimate, _, _ in sketch.get_frequent_items(ALL_KEPT)}
+    best = sorted(kept.values(), reverse=True)[:5]
+    return sorted(served.values(), reverse=True) == best and all(kept.get(k) == n for k, n in served.items())
+
+
+# operation: columns, how the library makes one, whether ours is right, whether our answer is the library's
+SKETCHES = {
+    "approx_unique_count": ("nds", make_cpc, check_cpc, lambda s, served: int(s.get_estimate()) == served),
+    "approx_percentile": ("nd", make_kll, check_kll, lambda s, served: [s.get_quantile(0.5)] == served),
+    "approx_histogram_k": ("nds", make_items, check_items, says_items),
+}
+
+
+def replace_states(folder, made):
+    """Puts the library's bytes in place of ours; made is {user: {column: sketch}}."""
+    for path in glob.glob(f"{folder}/warehouse/ns/t_g_v1_daily_inc/**/*.parquet", recursive=True):
+        db = duckdb.connect()
+        db.execute("CREATE TABLE t AS SELECT * FROM read_parquet(?, hive_partitioning = false)", [path])
+        for user, columns in made.items():
+            assignments = ", ".join(f"{name} = ?" for name in columns)
+            db.execute(f"UPDATE t SET {assignments} WHERE user = ?",
+                       [bytes(s.serialize()) for s in columns.values()] + [user])
+        db.execute(f"COPY t TO '{path}' (FORMAT parquet)")
+    shutil.rmtree(f"{folder}/warehouse/ns/t_g_v1")
+
+
 def main():
-    program, seed = os.path.abspath(sys.argv[1]), random.randrange(1 << 32)
+    program = os.path.abspath(sys.argv[1])
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
     data = list(rows(seed))
+    values = {u: {c: [r[i] for r in data if r[0] == u] for c, i in COLUMNS.items()} for u in KEYS}
+    names = {f"{c}_{op}": (c, op) for op, (columns, *_) in SKETCHES.items() for c in columns}
     seen, wrong = collections.Counter(), 0
+
+    def judge(what, user, name, ok):
+        nonlocal wrong
+        seen[f"{names[name][1]} {what}"] += 1
+        if not ok:
+            wrong += 1
+            print(f"seed {seed}: {what}: {name} of {user} ({len(values[user]['n'])} rows) differs", file=sys.stderr)
+
     with tempfile.TemporaryDirectory() as folder:
         repo(folder, data)
-        chronon(program, folder, "run", "--conf", "production/group_bys/t/g.v1", "--ds", "2024-01-02")
-        sketches = {"approx_unique_count": "nds", "approx_percentile": "nd", "approx_histogram_k": "nds"}
-        names = [f"{c}_{op}" for op, columns in sketches.items() for c in columns]
-        states = read(program, folder, "ns.t_g_v1_daily_inc",
-                      ['"user"'] + [f"hex({n}) AS {n}" for n in names])
+        run = ("run", "--conf", "production/group_bys/t/g.v1", "--ds", "2024-01-02")
+        chronon(program, folder, *run)
+        states = read(program, folder, "ns.t_g_v1_daily_inc", ['"user"'] + [f"hex({n}) AS {n}" for n in names])
         served = {r["user"]: r for r in read(program, folder, "ns.t_g_v1", ["*"])}
-    for state in states:
-        mine = [r for r in data if r[0] == state["user"]]
-        for name in names:
-            column, op = name[0], name[2:]
-            values = [r[COLUMNS[column]] for r in mine]
-            raw = bytes.fromhex(state[name])
-            if op == "approx_unique_count":
-                ok = check_cpc(raw, served[state["user"]][name + "_1d"])
-            elif op == "approx_percentile":
-                ok = check_kll(raw, values)
-            else:
-                ok = check_items(raw, collections.Counter(map(str, values)))
-            seen[op] += 1
-            if not ok:
-                wrong += 1
-                print(f"seed {seed}: {name} of {state['user']} ({len(mine)} rows) differs", file=sys.stderr)
-    print(f"{dict(seen)}: {wrong} differ")
+        for state in states:
+            user = state["user"]
+            for name, (column, op) in names.items():
+                judge("read by the library", user, name, SKETCHES[op][2](
+                    bytes.fromhex(state[name]), served[user][name + "_1d"], values[user][column]))
+        made = {s["user"]: {name: SKETCHES[op][1](values[s["user"]][column]) for name, (column, op) in names.items()}
+                for s in states}
+        replace_states(folder, made)
+        chronon(program, folder, *run)
+        served = {r["user"]: r for r in read(program, folder, "ns.t_g_v1", ["*"])}
+        for user, sketches in made.items():
+            for name, sketch in sketches.items():
+                judge("of the library read here", user, name,
+                      SKETCHES[names[name][1]][3](sketch, served[user][name + "_1d"]))
+    for what, n in sorted(seen.items()):
+        print(f"{n:4} {what}")
+    print(f"seed {seed}: {sum(seen.values())} sketches, {wrong} differ")
     return 1 if wrong or not seen else 0
 
 

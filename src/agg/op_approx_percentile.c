@@ -19,11 +19,14 @@ static void update(const struct agg_part *p, void *state, const struct row_col *
 
 static void merge(const struct agg_part *p, void *into, const void *from)
 {
+  (void)p;
   struct agg_kll **s = into;
+  const struct agg_kll *more = *(struct agg_kll *const *)from;
   if (*s == NULL) {
-    *s = agg_kll_new(p->k);
+    *s = agg_kll_copy(more); // merged into an empty sketch it would be thinned out once more
+    return;
   }
-  agg_kll_merge(*s, *(struct agg_kll *const *)from);
+  agg_kll_merge(*s, more);
 }
 
 static void finish(const struct agg_part *p, const void *state, struct row_builder *out)

@@ -519,6 +519,11 @@ struct agg_kll *agg_kll_new(int k)
   return new agg_kll{ kll_floats(static_cast<uint16_t>(k)), 0 };
 }
 
+struct agg_kll *agg_kll_copy(const struct agg_kll *s)
+{
+  return new agg_kll(*s);
+}
+
 void agg_kll_free(struct agg_kll *s)
 {
   delete s;

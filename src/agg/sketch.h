@@ -59,6 +59,7 @@ chn_status agg_cpc_load(int lg_k, const void *bytes, size_t len, struct agg_cpc 
 struct agg_kll;
 
 struct agg_kll *agg_kll_new(int k); ///< k from 8 to 65535
+struct agg_kll *agg_kll_copy(const struct agg_kll *s);
 void agg_kll_free(struct agg_kll *s);
 void agg_kll_update(struct agg_kll *s, float value);
 void agg_kll_merge(struct agg_kll *into, const struct agg_kll *from);

@@ -242,6 +242,20 @@ describe('agg IR element-wise', function()
   end)
 end)
 
+describe('agg IR of APPROX_PERCENTILE', function()
+  it('merged into nothing is the same sketch, not one thinned out again', function()
+    local random, seed = seeds.random('percentile into nothing')
+    for n = 130, 1330, 40 do
+      local values = {}
+      for i = 1, n do values[i] = random(-2000, 2000) end
+      local s = fed('int', 'APPROX_PERCENTILE', values, { args = { k = 128 } })
+      local other = IR.new(s.plan.parts, 1)
+      assert.is_nil(other:merge(s.ir))
+      assert.equal(cols.show(s.ir:stored(0)), cols.show(other:stored(0)), ('seed %d, n %d'):format(seed, n))
+    end
+  end)
+end)
+
 describe('agg IR of APPROX_HISTOGRAM_K', function()
   local function bytes(text) return unhex((text:gsub('%s', ''))) end
 
