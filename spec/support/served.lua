@@ -21,11 +21,7 @@ function M.group_by(store, name, o)
   return online.new(store, o)
 end
 
---- @param url? string a new LMDB folder by default
---- @return table { url, folder, stop, add = f(name, o), remove = f() }
-function M.new(url)
-  local self = { folder = program.folder(), stop = M.stop() }
-  self.url = url or 'lmdb:' .. self.folder .. '/kv'
+local function fill(self)
   local store = kv.open(self.url)
   local null = require('spec.support.cols').null
   local gs = M.group_by(store, 'team.gs.v1', { snapshot = true })
@@ -46,6 +42,15 @@ function M.new(url)
   at:stream({ uid = 1LL }, { { ts = self.stop + 1000, v = 10LL } })
   at:save()
   store:close()
+end
+
+--- @param url? string a new LMDB folder by default
+--- @return table { url, folder, stop, add = f(name, o), remove = f() }
+function M.new(url)
+  local self = { folder = program.folder(), stop = M.stop() }
+  self.url = url or 'lmdb:' .. self.folder .. '/kv'
+  function self.fill() fill(self) end
+  self.fill()
   function self.remove() program.remove(self.folder) end
   --- Uploads gt.v1 anew, with another value.
   function self.upload(value, defs)
@@ -53,6 +58,14 @@ function M.new(url)
     local fresh = M.group_by(again, 'team.gt.v1', { defs = defs })
     fresh:batch({ uid = 1LL }, { { ts = self.stop - HOUR, v = value } })
     fresh:save()
+    again:close()
+  end
+  --- Writes a value of gs.v1 that is no Avro record of its schema.
+  function self.spoil()
+    local again = kv.open(self.url)
+    local gs = M.group_by(again, 'team.gs.v1', { snapshot = true })
+    gs.values[gs:key_bytes({ uid = 1LL })] = '\2\255\255\255'
+    gs:save()
     again:close()
   end
   return self

@@ -99,7 +99,7 @@ void http_answer_ready(struct http_request *r)
   if (atomic_load(&s->stopping)) {
     http_fail(r, 503, "the server is being stopped");
   } else if (kv_ping(s->store, &err) != CHN_OK || read_metadata(s, &err) != CHN_OK) {
-    http_fail(r, 503, "%s: %s", kv_url(s->store), err.msg);
+    http_fail(r, 503, "%s", err.msg);
   } else {
     chn_buf_adds(&r->reply, "{\"status\":\"ready\"}");
     http_done(r, 200, http_json_type);

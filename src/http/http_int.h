@@ -187,7 +187,10 @@ void http_done(struct http_request *r, int32_t status, const char *type);
 
 extern const char http_json_type[];
 
-/// A line for the operator, at most one a second; how many were left out is said with the next.
+/// A line for the operator about what he did.
+void http_tell(struct http_server *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/// The same about requests, at most one a second; how many were left out is said with the next.
 void http_say(struct http_server *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 // ---- url.c ------------------------------------------------------------------------------------

@@ -197,7 +197,7 @@ void http_answer_metrics(struct http_request *r)
   struct kv_info *list = NULL;
   size_t n = 0;
   struct chn_err err;
-  const bool up = kv_list(s->store, &list, &n, &err) == CHN_OK;
+  const bool up = kv_ping(s->store, &err) == CHN_OK && kv_list(s->store, &list, &n, &err) == CHN_OK;
   obs_metrics_write(s->metrics, &r->reply);
   write_fetcher(s, &r->reply);
   write_log(s, &r->reply);

@@ -57,28 +57,39 @@ void http_fail(struct http_request *r, int32_t status, const char *fmt, ...)
   http_done(r, status, http_json_type);
 }
 
+static void say(struct http_server *s, int left_out, const char *fmt, va_list args)
+{
+  char line[2400];
+  const int n = vsnprintf(line, sizeof line, fmt, args);
+  if (left_out > 0 && n > 0 && (size_t)n < sizeof line) {
+    snprintf(line + n, sizeof line - (size_t)n, " (%d lines before were left out)", left_out);
+  }
+  if (s->options.say != NULL) {
+    s->options.say(s->options.say_self, line);
+  }
+}
+
+void http_tell(struct http_server *s, const char *fmt, ...)
+{
+  va_list args;
+  va_start(args, fmt);
+  say(s, 0, fmt, args);
+  va_end(args);
+}
+
 void http_say(struct http_server *s, const char *fmt, ...)
 {
   const long long now = (long long)chn_monotonic_ms();
   long long last = atomic_load(&s->said_ms);
-  if (s->options.say == NULL) {
-    return;
-  }
   if ((last != 0 && now - last < SAY_EVERY_MS) ||
       !atomic_compare_exchange_strong(&s->said_ms, &last, now)) {
     atomic_fetch_add(&s->unsaid, 1);
     return;
   }
-  char line[2400];
   va_list args;
   va_start(args, fmt);
-  const int n = vsnprintf(line, sizeof line, fmt, args);
+  say(s, atomic_exchange(&s->unsaid, 0), fmt, args);
   va_end(args);
-  const int left_out = atomic_exchange(&s->unsaid, 0);
-  if (left_out > 0 && n > 0 && (size_t)n < sizeof line) {
-    snprintf(line + n, sizeof line - (size_t)n, " (%d lines before were left out)", left_out);
-  }
-  s->options.say(s->options.say_self, line);
 }
 
 // ---- the table --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/time.h"
@@ -232,10 +233,24 @@ static void reload(struct http_server *s)
   int32_t changed = 0;
   hangups = 0;
   if (http_reload(s, &changed, &err) == CHN_OK) {
-    http_say(s, "metadata was read again: %d changed", (int)changed);
+    http_tell(s, "metadata was read again: %d changed", (int)changed);
   } else {
-    http_say(s, "metadata could not be read again, what is known stays: %s", err.msg);
+    http_tell(s, "metadata could not be read again, what is known stays: %s", err.msg);
   }
+}
+
+/// Connections that the system took for us are accepted first: their clients think that they are
+/// served.
+static void stop_accepting(struct http_server *s)
+{
+  struct pollfd fd = { .fd = s->listener, .events = POLLIN };
+  const double until = chn_monotonic_ms() + LAST_CALL_MS;
+  while (poll(&fd, 1, 0) > 0 && chn_monotonic_ms() < until) {
+    usleep(1000);
+  }
+  http_daemon_quiet(s);
+  shutdown(s->listener,
+           SHUT_RDWR); // new ones are refused; closed when no thread can use it any more
 }
 
 /// No more connections; requests under way end, and those that idle connections bring meanwhile are
@@ -246,7 +261,7 @@ static void wind_down(struct http_server *s)
   const int asked = stops;
   double quiet = chn_monotonic_ms();
   atomic_store(&s->stopping, true);
-  http_daemon_quiet(s);
+  stop_accepting(s);
   while (chn_monotonic_ms() < until && stops <= asked) {
     if (atomic_load(&s->under_way) > 0) {
       quiet = chn_monotonic_ms();
@@ -257,8 +272,8 @@ static void wind_down(struct http_server *s)
   }
   const int left = atomic_load(&s->under_way);
   if (left > 0) {
-    http_say(s, "%d request%s cut after %d ms", left, left == 1 ? " was" : "s were",
-             (int)s->options.stop_ms);
+    http_tell(s, "%d request%s cut after %d ms", left, left == 1 ? " was" : "s were",
+              (int)s->options.stop_ms);
   }
 }
 

@@ -4,9 +4,11 @@
 // A reader keeps its transaction and cursor and renews them, which takes no lock and no memory. To
 // know the live generation of a dataset costs nothing while no one committed; after a commit one
 // small get tells whether any dataset changed its generation.
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -293,9 +295,31 @@ static chn_status lmdb_list(struct kv_store *store, struct kv_info **list, size_
   return with_read(store, list, count, err);
 }
 
+/// A file that was removed stays readable where it is mapped; what is uploaded since goes
+/// elsewhere.
+static chn_status check_same_file(const struct lmdb_env *e, struct chn_err *err)
+{
+  char path[4096];
+  struct stat opened;
+  struct stat now;
+  mdb_filehandle_t fd = -1;
+  snprintf(path, sizeof path, "%s/data.mdb", e->path);
+  if (mdb_env_get_fd(e->env, &fd) != MDB_SUCCESS || fstat(fd, &opened) != 0) {
+    return chn_fail(err, CHN_E_IO, "%s: %s", path, strerror(errno));
+  }
+  const bool there = stat(path, &now) == 0;
+  if (there && now.st_ino == opened.st_ino && now.st_dev == opened.st_dev) {
+    return CHN_OK;
+  }
+  return chn_fail(
+      err, CHN_E_IO, "%s was %s since this process opened it, which still reads the old file: %s",
+      path, there ? "replaced" : "removed", there ? "restart it" : "upload again and restart it");
+}
+
 static chn_status lmdb_ping(struct kv_store *store, struct chn_err *err)
 {
-  return with_read(store, NULL, NULL, err);
+  const chn_status status = with_read(store, NULL, NULL, err);
+  return status == CHN_OK ? check_same_file(env_of(store), err) : status;
 }
 
 // --- scanning ---
