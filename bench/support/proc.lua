@@ -16,6 +16,7 @@ int open(const char *path, int flags, ...);
 int dup2(int from, int to);
 void _exit(int status);
 int usleep(unsigned us);
+int prctl(int what, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int clock_gettime(int clock, long spec[2]);
 ]]
 
@@ -70,6 +71,39 @@ function M.run(argv, log, limit)
     code = signal > 0 and -signal or math.floor(code / 256),
     timed_out = timed_out,
   }
+end
+
+local SIGTERM, PR_SET_PDEATHSIG = 15, 1
+
+--- Starts a program that goes on beside this one, and dies with it.
+--- @return table server for M.stop: { pid }
+function M.spawn(argv, log)
+  local pid = C.fork()
+  if pid == 0 then
+    C.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    become(argv, log)
+  end
+  return { pid = pid }
+end
+
+--- @return boolean whether the program has ended by itself
+function M.ended(server)
+  if not server.over then server.over = C.wait4(server.pid, ffi.new("int[1]"), WNOHANG, nil) ~= 0 end
+  return server.over
+end
+
+--- Ends a program that was spawned: asks for 10 s, then kills.
+function M.stop(server)
+  local start = M.now()
+  if not M.ended(server) then C.kill(server.pid, SIGTERM) end
+  while not M.ended(server) do
+    if M.now() - start > 10 then C.kill(server.pid, SIGKILL) end
+    C.usleep(10000)
+  end
+end
+
+function M.sleep(seconds)
+  C.usleep(seconds * 1e6)
 end
 
 return M
