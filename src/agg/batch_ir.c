@@ -1,4 +1,4 @@
-#include "agg/batch_ir.h"
+#include "agg/batch_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +20,11 @@ struct hops {
   int32_t room;
 };
 
-struct edges {
-  int32_t size;       ///< of the part's tail hops: index of hop_sizes
-  int64_t tail_from;  ///< INT64_MIN of an unbounded part
-  int64_t tail_until; ///< rows from here on are collapsed; INT64_MIN of an unbounded part
-};
-
 struct agg_batch_ir {
   const struct agg_plan *plan;
   enum agg_batch_rule rule;
   int64_t end;
-  struct edges *edges; ///< of the parts
+  struct agg_edges *edges; ///< of the parts
   struct agg_ir *collapsed;
   struct hops hops[AGG_HOP_SIZES];
   bool *in_hop;   ///< scratch: hop size x base
@@ -52,21 +46,25 @@ static int32_t size_index(int64_t hop_ms)
   return i;
 }
 
+struct agg_edges agg_edges_of(const struct agg_part *p, enum agg_batch_rule rule, int64_t end)
+{
+  const int32_t size = size_index(p->hop_ms);
+  if (p->window_ms == 0) {
+    return (struct agg_edges){ size, INT64_MIN, INT64_MIN };
+  }
+  const int64_t tail = end - p->window_ms;
+  const int64_t until = tail + AGG_TAIL_BUFFER_MS;
+  if (rule == AGG_BATCH_EVENTS) {
+    return (struct agg_edges){ size, floor_to(tail, p->hop_ms),
+                               floor_to(until + p->hop_ms - 1, p->hop_ms) };
+  }
+  return (struct agg_edges){ size, tail + 1, until };
+}
+
 static void set_edges(struct agg_batch_ir *b)
 {
   for (int32_t i = 0; i < b->plan->n_parts; i++) {
-    const struct agg_part *p = &b->plan->parts[i];
-    struct edges *e = &b->edges[i];
-    e->size = size_index(p->hop_ms);
-    const int64_t tail = b->end - p->window_ms;
-    const bool bounded = p->window_ms != 0;
-    const int64_t until = tail + AGG_TAIL_BUFFER_MS;
-    const bool events = b->rule == AGG_BATCH_EVENTS;
-    const int64_t from = events ? floor_to(tail, p->hop_ms) : tail + 1;
-    e->tail_from = bounded ? from : INT64_MIN;
-    e->tail_until = !bounded ? INT64_MIN
-                    : events ? floor_to(until + p->hop_ms - 1, p->hop_ms)
-                             : until;
+    b->edges[i] = agg_edges_of(&b->plan->parts[i], b->rule, b->end);
   }
 }
 
@@ -188,7 +186,7 @@ chn_status agg_batch_ir_add(struct agg_batch_ir *b, const struct row_col *inputs
     return CHN_OK;
   }
   for (int32_t i = 0; i < plan->n_parts; i++) {
-    const struct edges *e = &b->edges[i];
+    const struct agg_edges *e = &b->edges[i];
     if (ts >= e->tail_until) {
       const chn_status status = agg_ir_update_part(b->collapsed, i, inputs, row, ts, err);
       if (status != CHN_OK) {
@@ -314,8 +312,7 @@ chn_status agg_batch_ir_load(struct agg_batch_ir *b, const struct row_col cols[2
 
 // ---- serving ----------------------------------------------------------------------------------
 
-/// The first instant that a window at q holds.
-static int64_t tail_at(const struct agg_part *p, int64_t q)
+int64_t agg_tail_at(const struct agg_part *p, int64_t q)
 {
   return p->window_ms != 0 ? floor_to(q - p->window_ms, p->hop_ms) : INT64_MIN;
 }
@@ -330,7 +327,7 @@ chn_status agg_serve_begin(const struct agg_batch_ir *b, int64_t q, struct agg_i
   agg_ir_clear(out);
   chn_status status = CHN_OK;
   for (int32_t i = 0; i < b->plan->n_parts && status == CHN_OK; i++) {
-    b->tails[i] = tail_at(&b->plan->parts[i], q);
+    b->tails[i] = agg_tail_at(&b->plan->parts[i], q);
     status = agg_ir_merge_part(out, i, b->collapsed, i, err);
   }
   return status;
@@ -389,9 +386,9 @@ chn_status agg_serve_end(const struct agg_batch_ir *b, int64_t q, struct agg_ir 
 {
   for (int32_t i = 0; i < b->plan->n_parts; i++) {
     const struct agg_part *p = &b->plan->parts[i];
-    const struct edges *e = &b->edges[i];
+    const struct agg_edges *e = &b->edges[i];
     const struct hops *h = &b->hops[e->size];
-    const int64_t from = tail_at(p, q);
+    const int64_t from = agg_tail_at(p, q);
     for (int32_t k = 0; k < h->n && p->window_ms != 0; k++) {
       if (h->hop[k].start < from || h->hop[k].start >= e->tail_until) {
         continue;
@@ -414,7 +411,7 @@ int64_t agg_batch_end(const struct agg_batch_ir *b)
 
 int64_t agg_batch_from(const struct agg_batch_ir *b, int32_t part, int64_t q)
 {
-  return tail_at(&b->plan->parts[part], q);
+  return agg_tail_at(&b->plan->parts[part], q);
 }
 
 int64_t agg_batch_until(const struct agg_batch_ir *b, int32_t part)

@@ -55,6 +55,9 @@ extern const struct agg_kind agg_op_approx_percentile;
 extern const struct agg_kind agg_op_histogram;
 extern const struct agg_kind agg_op_approx_histogram_k;
 
+/// The mean of two means with their weights.
+double agg_combined_mean(double n1, double mean1, double n2, double mean2);
+
 /// The elements of a LIST row.
 struct agg_list {
   const struct row_col *col;

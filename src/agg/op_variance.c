@@ -21,9 +21,9 @@ static void update(const struct agg_part *p, void *state, const struct row_col *
   s->m2 += delta * (x - s->mean);
 }
 
-/// The mean of two means with their weights. Far apart in weight, the heavier one moves towards the
-/// lighter; else the plain formula loses less.
-static double combined_mean(double n1, double mean1, double n2, double mean2)
+/// Far apart in weight, the heavier one moves towards the lighter; else the plain formula loses
+/// less.
+double agg_combined_mean(double n1, double mean1, double n2, double mean2)
 {
   const bool left = n1 >= n2;
   const double n = left ? n1 : n2;
@@ -55,7 +55,7 @@ static void merge(const struct agg_part *p, void *into, const void *from)
   const double delta = other->mean - s->mean;
   const double delta_n = delta / (n1 + n2);
   s->m2 += other->m2 + delta * delta_n * n1 * n2;
-  s->mean = combined_mean(n1, s->mean, n2, other->mean);
+  s->mean = agg_combined_mean(n1, s->mean, n2, other->mean);
   s->count = (int32_t)((uint32_t)s->count + (uint32_t)other->count);
 }
 

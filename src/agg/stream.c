@@ -1,43 +1,11 @@
-#include "agg/stream.h"
-
+// Plans, and the beginning and end of an answer; reading is in stream_read.c.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/// One accumulator: the rows of [from, q) of a base.
-struct sum {
-  const struct agg_part *part;
-  int64_t from;
-  bool has;
-  bool is_float;
-  int64_t count;
-  int64_t whole; ///< SUM, MIN, MAX of whole numbers
-  double real;   ///< SUM, MIN, MAX of floats; AVERAGE's sum; VARIANCE's mean
-  double m2;     ///< VARIANCE
-  int64_t ts;    ///< FIRST, LAST: of the row that counts
-  const unsigned char *row;
-  size_t row_len; ///< up to the end of its value
-};
-
-struct field {
-  const struct avro_schema *schema;
-  struct sum **sums; ///< those that this answer feeds with it
-  int32_t n_sums;
-};
-
-struct agg_stream {
-  const struct agg_plan *plan;
-  const struct avro_schema *row;
-  struct field *fields;
-  int32_t *input_of; ///< of an input its field
-  struct sum *sums;  ///< of part i at most the i-th
-  int32_t *sum_of;   ///< of a part
-  int64_t end;
-  int64_t q;
-  struct agg_ir *scratch;
-  struct row_builder **columns; ///< one row, for FIRST and LAST
-  struct row_col *inputs;
-};
+#include "agg/op_int.h"
+#include "agg/stream_int.h"
+#include "codec/utf8.h"
 
 // ---- what is simple ---------------------------------------------------------------------------
 
@@ -53,9 +21,10 @@ static bool is_simple(const struct agg_part *p)
     return false;
   }
   switch (p->op) {
-  case AGG_COUNT:
+  case AGG_COUNT: return true;
   case AGG_FIRST:
-  case AGG_LAST: return true;
+  case AGG_LAST:
+    return p->value->kind != ROW_LIST && p->value->kind != ROW_MAP && p->value->kind != ROW_STRUCT;
   case AGG_SUM:
   case AGG_AVERAGE:
   case AGG_VARIANCE:
@@ -63,6 +32,61 @@ static bool is_simple(const struct agg_part *p)
   case AGG_MAX: return row_kind_is_numeric(p->value->kind);
   default: return false;
   }
+}
+
+static bool is_record(const struct avro_schema *s, enum avro_union in, int32_t n_fields)
+{
+  return s->kind == AVRO_RECORD && s->in == in && s->n_fields == n_fields;
+}
+
+/// Whether a stored IR is what stream_read.c takes for it.
+static bool fits_ir(const struct agg_part *p, const struct avro_schema *s)
+{
+  const bool timed = p->op == AGG_FIRST || p->op == AGG_LAST;
+  const int32_t n = timed || p->op == AGG_AVERAGE ? 2 : p->op == AGG_VARIANCE ? 3 : 0;
+  if (n == 0) {
+    return is_scalar(s);
+  }
+  bool ok = is_record(s, AVRO_NULL_FIRST, n);
+  for (int32_t i = 0; i < n && ok; i++) {
+    ok = is_scalar(s->fields[i].schema);
+  }
+  return ok;
+}
+
+static bool fits_irs(const struct agg_part *parts, int32_t n, const struct avro_schema *record)
+{
+  bool ok = true;
+  for (int32_t i = 0; i < n && ok; i++) {
+    ok = fits_ir(&parts[i], record->fields[i].schema);
+  }
+  return ok;
+}
+
+static bool fits_batch(const struct agg_plan *plan, const struct avro_schema *s)
+{
+  if (!is_record(s, s->in, 2) || !is_record(s->fields[0].schema, AVRO_NULL_FIRST, plan->n_parts) ||
+      !fits_irs(plan->parts, plan->n_parts, s->fields[0].schema)) {
+    return false;
+  }
+  const struct avro_schema *sizes = s->fields[1].schema;
+  if (sizes->kind != AVRO_ARRAY || sizes->in != AVRO_NULL_FIRST) {
+    return false;
+  }
+  const struct avro_schema *list = sizes->fields[0].schema;
+  if (list->kind != AVRO_ARRAY || list->in != AVRO_PLAIN) {
+    return false;
+  }
+  const struct avro_schema *hop = list->fields[0].schema;
+  return is_record(hop, AVRO_PLAIN, plan->n_bases + 1) &&
+         fits_irs(plan->bases, plan->n_bases, hop) && is_scalar(hop->fields[plan->n_bases].schema);
+}
+
+static bool fits_tile(const struct agg_plan *plan, const struct avro_schema *s)
+{
+  return is_record(s, s->in, 2) && is_scalar(s->fields[1].schema) &&
+         is_record(s->fields[0].schema, AVRO_NULL_FIRST, plan->n_bases) &&
+         fits_irs(plan->bases, plan->n_bases, s->fields[0].schema);
 }
 
 static int32_t field_of(const struct avro_schema *row, const char *name)
@@ -75,12 +99,9 @@ static int32_t field_of(const struct avro_schema *row, const char *name)
   return -1;
 }
 
-static bool fits(const struct agg_plan *plan, const struct avro_schema *row)
+static bool fits_rows(const struct agg_plan *plan, const struct avro_schema *row)
 {
   bool ok = true;
-  for (int32_t i = 0; i < plan->n_parts; i++) {
-    ok = ok && is_simple(&plan->parts[i]);
-  }
   for (int32_t i = 0; i < row->n_fields; i++) {
     ok = ok && is_scalar(row->fields[i].schema);
   }
@@ -91,30 +112,108 @@ static bool fits(const struct agg_plan *plan, const struct avro_schema *row)
   return ok;
 }
 
-struct agg_stream *agg_stream_new(const struct agg_plan *plan, const struct avro_schema *row)
+static bool fits(const struct agg_plan *plan, const struct avro_schema *batch,
+                 const struct avro_schema *streamed, bool tiled)
 {
-  if (!fits(plan, row)) {
+  bool ok = true;
+  for (int32_t i = 0; i < plan->n_parts; i++) {
+    ok = ok && is_simple(&plan->parts[i]);
+  }
+  return ok && fits_batch(plan, batch) &&
+         (tiled ? fits_tile(plan, streamed) : fits_rows(plan, streamed));
+}
+
+// ---- making -----------------------------------------------------------------------------------
+
+static struct stream_ir *irs_of(const struct agg_part *parts, int32_t n,
+                                const struct avro_schema *record)
+{
+  struct stream_ir *irs = chn_calloc((size_t)n + 1, sizeof *irs);
+  for (int32_t i = 0; i < n; i++) {
+    irs[i] =
+        (struct stream_ir){ &parts[i], record->fields[i].schema, agg_is_float(parts[i].value) };
+  }
+  return irs;
+}
+
+static unsigned needs_of(enum agg_op op)
+{
+  switch (op) {
+  case AGG_MIN:
+  case AGG_MAX: return STREAM_EXTREMES;
+  case AGG_VARIANCE: return STREAM_VARIANCE;
+  case AGG_FIRST:
+  case AGG_LAST: return STREAM_ENDS;
+  default: return 0;
+  }
+}
+
+static void make_fields(struct agg_stream *s, const struct avro_schema *row)
+{
+  s->n_fields = row->n_fields;
+  s->fields = chn_calloc((size_t)row->n_fields + 1, sizeof *s->fields);
+  for (int32_t i = 0; i < row->n_fields; i++) {
+    s->fields[i] = (struct stream_field){ row->fields[i].schema, row->fields[i].name, 0 };
+  }
+  for (int32_t i = 0; i < s->plan->n_parts; i++) {
+    const struct agg_part *p = &s->plan->parts[i];
+    s->field_of[i] = field_of(row, s->plan->inputs.fields[p->input].name);
+    s->fields[s->field_of[i]].needs |= needs_of(p->op);
+  }
+}
+
+static void make_windows(struct agg_stream *s)
+{
+  const struct agg_plan *plan = s->plan;
+  for (int32_t i = 0; i < plan->n_parts; i++) {
+    const struct agg_part *p = &plan->parts[i];
+    int32_t k = 0;
+    while (k < s->n_windows && (s->windows[k].part->window_ms != p->window_ms ||
+                                s->windows[k].part->hop_ms != p->hop_ms)) {
+      k++;
+    }
+    struct stream_window *w = &s->windows[k];
+    if (k == s->n_windows) {
+      s->n_windows++;
+      w->part = p;
+      w->parts = chn_calloc((size_t)plan->n_parts, sizeof *w->parts);
+    }
+    w->parts[w->n_parts++] = i;
+    s->window_of[i] = k;
+  }
+}
+
+struct agg_stream *agg_stream_new(const struct agg_plan *plan, enum agg_batch_rule rule,
+                                  const struct avro_schema *batch,
+                                  const struct avro_schema *streamed, bool tiled)
+{
+  if (!fits(plan, batch, streamed, tiled)) {
     return NULL;
   }
   struct agg_stream *s = chn_calloc(1, sizeof *s);
-  const size_t n = (size_t)plan->n_parts;
+  const size_t n = (size_t)plan->n_parts + 1;
+  const size_t n_bases = (size_t)plan->n_bases + 1;
   s->plan = plan;
-  s->row = row;
-  s->fields = chn_calloc((size_t)row->n_fields + 1, sizeof *s->fields);
-  s->columns = chn_calloc((size_t)row->n_fields + 1, sizeof(struct row_builder *));
-  for (int32_t i = 0; i < row->n_fields; i++) {
-    s->fields[i].schema = row->fields[i].schema;
-    s->fields[i].sums = chn_calloc(n + 1, sizeof(struct sum *));
-    s->columns[i] = row_builder_new(row->fields[i].schema->type);
+  s->rule = rule;
+  s->name = streamed->name;
+  s->windows = chn_calloc(n, sizeof *s->windows);
+  s->window_of = chn_calloc(n, sizeof *s->window_of);
+  s->field_of = chn_calloc(n, sizeof *s->field_of);
+  s->of_parts = chn_calloc(n, sizeof *s->of_parts);
+  s->hop = chn_calloc(n_bases, sizeof *s->hop);
+  make_windows(s);
+  const size_t n_windows = (size_t)s->n_windows;
+  s->group_from = chn_calloc(n_windows + 1, sizeof *s->group_from);
+  s->parts = irs_of(plan->parts, plan->n_parts, batch->fields[0].schema);
+  s->hops = irs_of(plan->bases, plan->n_bases,
+                   batch->fields[1].schema->fields[0].schema->fields[0].schema);
+  if (tiled) {
+    s->tiles = irs_of(plan->bases, plan->n_bases, streamed->fields[0].schema);
+    s->of_tiles = chn_calloc(n_bases * n_windows, sizeof *s->of_tiles);
+  } else {
+    make_fields(s, streamed);
+    s->of_rows = chn_calloc((size_t)(s->n_fields + 1) * n_windows, sizeof *s->of_rows);
   }
-  s->input_of = chn_calloc((size_t)plan->inputs.n_fields + 1, sizeof *s->input_of);
-  s->inputs = chn_calloc((size_t)plan->inputs.n_fields + 1, sizeof *s->inputs);
-  for (int32_t i = 0; i < plan->inputs.n_fields; i++) {
-    s->input_of[i] = field_of(row, plan->inputs.fields[i].name);
-  }
-  s->sums = chn_calloc(n + 1, sizeof *s->sums);
-  s->sum_of = chn_calloc(n + 1, sizeof *s->sum_of);
-  s->scratch = agg_ir_new(plan->parts, plan->n_parts);
   return s;
 }
 
@@ -123,279 +222,202 @@ void agg_stream_free(struct agg_stream *s)
   if (s == NULL) {
     return;
   }
-  for (int32_t i = 0; i < s->row->n_fields; i++) {
-    free(s->fields[i].sums);
-    row_builder_free(s->columns[i]);
+  for (int32_t i = 0; i < s->n_windows; i++) {
+    free(s->windows[i].parts);
   }
+  free(s->windows);
+  free(s->window_of);
+  free(s->group_from);
+  free(s->parts);
+  free(s->hops);
+  free(s->tiles);
   free(s->fields);
-  free(s->columns);
-  free(s->input_of);
-  free(s->inputs);
-  free(s->sums);
-  free(s->sum_of);
-  agg_ir_free(s->scratch);
+  free(s->field_of);
+  free(s->of_parts);
+  free(s->of_tiles);
+  free(s->of_rows);
+  free(s->hop);
   free(s);
 }
 
-void agg_stream_begin(struct agg_stream *s, const struct agg_batch_ir *b, int64_t q)
+// ---- an answer --------------------------------------------------------------------------------
+
+static const struct stream_tally no_rows = {
+  .least = INT64_MAX,
+  .greatest = INT64_MIN,
+  .min = INFINITY,
+  .max = -INFINITY,
+};
+
+static void place_window(struct agg_stream *s, int32_t i)
 {
-  s->end = agg_batch_end(b);
+  struct stream_window *w = &s->windows[i];
+  const struct agg_edges e = agg_edges_of(w->part, s->rule, s->end);
+  const bool bounded = w->part->window_ms != 0;
+  w->size = bounded ? e.size : -1;
+  w->from = agg_tail_at(w->part, s->q);
+  w->until = e.tail_until;
+  const int64_t from = w->from > s->end ? w->from : s->end;
+  w->group = 0;
+  while (w->group < s->n_groups && s->group_from[w->group] != from) {
+    w->group++;
+  }
+  if (w->group == s->n_groups) {
+    s->group_from[s->n_groups++] = from;
+  }
+}
+
+void agg_stream_begin(struct agg_stream *s, int64_t end, int64_t q)
+{
+  s->end = end;
   s->q = q;
-  for (int32_t i = 0; i < s->row->n_fields; i++) {
-    s->fields[i].n_sums = 0;
+  s->n_groups = 0;
+  for (int32_t i = 0; i < s->n_windows; i++) {
+    place_window(s, i);
   }
-  for (int32_t i = 0; i < s->plan->n_parts; i++) {
-    const struct agg_part *p = &s->plan->parts[i];
-    const int64_t tail = agg_batch_from(b, i, q);
-    const int64_t from = tail > s->end ? tail : s->end;
-    int32_t k = 0;
-    while (k < i &&
-           (s->sum_of[k] != k || s->sums[k].part->base != p->base || s->sums[k].from != from)) {
-      k++;
-    }
-    s->sum_of[i] = k;
-    if (k == i) {
-      const enum row_kind kind = p->value->kind;
-      s->sums[i] = (struct sum){ .part = p,
-                                 .from = from,
-                                 .is_float = kind == ROW_FLOAT || kind == ROW_DOUBLE };
-      struct field *f = &s->fields[s->input_of[p->input]];
-      f->sums[f->n_sums++] = &s->sums[i];
-    }
+  memset(s->of_parts, 0, (size_t)s->plan->n_parts * sizeof *s->of_parts);
+  if (s->tiles != NULL) {
+    memset(s->of_tiles, 0, (size_t)s->plan->n_bases * (size_t)s->n_windows * sizeof *s->of_tiles);
+  }
+  for (int32_t i = 0; i < s->n_fields * s->n_windows; i++) {
+    s->of_rows[i] = no_rows;
   }
 }
 
-// ---- reading ----------------------------------------------------------------------------------
-
-struct value {
-  int64_t whole;
-  double real; ///< of any number
-};
-
-static void feed(struct sum *a, const struct value *v, int64_t ts, const unsigned char *row,
-                 size_t row_len)
+static bool is_better(const struct stream_ir *ir, const struct stream_value *x,
+                      const struct stream_value *y)
 {
-  switch (a->part->op) {
-  case AGG_SUM:
-    a->whole = (int64_t)((uint64_t)a->whole + (uint64_t)v->whole);
-    a->real += v->real;
-    break;
-  case AGG_AVERAGE: a->real += v->real; break;
-  case AGG_VARIANCE: {
-    const double delta = v->real - a->real;
-    a->real += delta / (double)(a->count + 1);
-    a->m2 += delta * (v->real - a->real);
-    break;
+  const bool least = ir->part->op == AGG_MIN;
+  if (!ir->is_float) {
+    return least ? x->whole < y->whole : x->whole > y->whole;
   }
-  case AGG_MIN: // Math.min: NaN wins, -0.0 is less than 0.0
-    a->whole = !a->has || v->whole < a->whole ? v->whole : a->whole;
-    a->real =
-        !a->has || isnan(v->real) || v->real < a->real || (v->real == a->real && signbit(v->real))
-            ? v->real
-            : a->real;
-    break;
-  case AGG_MAX:
-    a->whole = !a->has || v->whole > a->whole ? v->whole : a->whole;
-    a->real =
-        !a->has || isnan(v->real) || v->real > a->real || (v->real == a->real && !signbit(v->real))
-            ? v->real
-            : a->real;
-    break;
-  case AGG_FIRST:
-  case AGG_LAST:
-    if (!a->has || (a->part->op == AGG_LAST ? ts > a->ts : ts < a->ts)) {
-      a->ts = ts;
-      a->row = row;
-      a->row_len = row_len;
-    }
-    break;
-  default: break; // COUNT
+  if (isnan(x->real) || isnan(y->real)) {
+    return isnan(x->real); // Math.min, Math.max: NaN wins, and -0.0 is less than 0.0
   }
-  a->has = true;
-  a->count++;
+  if (x->real == y->real) {
+    return least == (signbit(x->real) != 0) && (signbit(x->real) != 0) != (signbit(y->real) != 0);
+  }
+  return least ? x->real < y->real : x->real > y->real;
 }
 
-static bool take_long(const unsigned char **at, const unsigned char *end, int64_t *out)
+static void merge_variance(struct stream_fold *into, const struct stream_fold *from)
 {
-  const unsigned char *p = *at;
-  uint64_t value = 0;
-  for (int shift = 0; shift < 70 && p < end; shift += 7) {
-    const uint64_t byte = *p++;
-    if (shift == 63 && byte > 1) {
-      return false;
-    }
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      *at = p;
-      *out = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-      return true;
-    }
-  }
-  return false;
+  const double n1 = (double)into->count;
+  const double n2 = (double)from->count;
+  const double delta = from->v.real - into->v.real;
+  into->m2 += from->m2 + delta * (delta / (n1 + n2)) * n1 * n2;
+  into->v.real = agg_combined_mean(n1, into->v.real, n2, from->v.real);
+  into->count += from->count;
 }
 
-static bool take_raw(const unsigned char **at, const unsigned char *end, size_t n, void *out)
+void stream_merge(const struct stream_ir *ir, struct stream_fold *into,
+                  const struct stream_fold *from)
 {
-  if (n > (size_t)(end - *at)) {
-    return false;
-  }
-  memcpy(out, *at, n);
-  *at += n;
-  return true;
-}
-
-/// One value behind its branch.
-static bool take_value(const struct avro_schema *s, const unsigned char **at,
-                       const unsigned char *end, struct value *v)
-{
-  float narrow = 0;
-  unsigned char flag = 0;
-  switch (s->kind) {
-  case AVRO_BOOLEAN: v->whole = 0; return take_raw(at, end, 1, &flag) && flag <= 1;
-  case AVRO_INT: {
-    const enum row_kind kind = s->type->kind;
-    const int64_t max = kind == ROW_BYTE ? INT8_MAX : kind == ROW_SHORT ? INT16_MAX : INT32_MAX;
-    const bool ok = take_long(at, end, &v->whole) && v->whole <= max && v->whole >= -max - 1;
-    v->real = (double)v->whole;
-    return ok;
-  }
-  case AVRO_LONG: {
-    const bool ok = take_long(at, end, &v->whole);
-    v->real = (double)v->whole;
-    return ok;
-  }
-  case AVRO_FLOAT:
-    if (!take_raw(at, end, sizeof narrow, &narrow)) {
-      return false;
-    }
-    v->real = (double)narrow;
-    return true;
-  case AVRO_DOUBLE: return take_raw(at, end, sizeof v->real, &v->real);
-  default: // STRING, BYTES
-    if (!take_long(at, end, &v->whole) || v->whole < 0 || v->whole > end - *at) {
-      return false;
-    }
-    *at += v->whole;
-    return true;
-  }
-}
-
-chn_status agg_stream_add(struct agg_stream *s, const void *bytes, size_t len, int64_t ts,
-                          struct chn_err *err)
-{
-  const unsigned char *at = bytes;
-  const unsigned char *end = at + len;
-  const bool counts = ts >= s->end && ts < s->q;
-  do {
-    const unsigned char *row = at;
-    for (int32_t i = 0; i < s->row->n_fields; i++) {
-      const struct field *f = &s->fields[i];
-      struct value v = { 0 };
-      if (at == end || (*at != 0 && *at != 2)) {
-        return chn_fail(err, CHN_E_CORRUPT, "%s.%s: no branch of its union", s->row->name,
-                        s->row->fields[i].name);
-      }
-      if (*at++ == 0) {
-        continue;
-      }
-      if (!take_value(f->schema, &at, end, &v)) {
-        return chn_fail(err, CHN_E_CORRUPT, "%s.%s: no value of its type", s->row->name,
-                        s->row->fields[i].name);
-      }
-      for (int32_t k = 0; k < f->n_sums && counts; k++) {
-        if (ts >= f->sums[k]->from) {
-          feed(f->sums[k], &v, ts, row, (size_t)(end - row));
-        }
-      }
-    }
-  } while (at < end);
-  return CHN_OK;
-}
-
-// ---- the end ----------------------------------------------------------------------------------
-
-/// A column of one value, the stored form of a part of the accumulator.
-struct stored {
-  struct row_col col;
-  struct row_col children[3];
-  union {
-    int8_t b;
-    int16_t s;
-    int32_t i;
-    int64_t l;
-    float f;
-    double d;
-  } value, child[3];
-};
-
-static void put(struct row_col *c, const struct row_type *t, void *value, int64_t whole,
-                double real)
-{
-  *c = (struct row_col){ .type = t, .data = value, .count = 1 };
-  switch (t->kind) {
-  case ROW_BYTE: *(int8_t *)value = (int8_t)whole; break;
-  case ROW_SHORT: *(int16_t *)value = (int16_t)whole; break;
-  case ROW_INT: *(int32_t *)value = (int32_t)whole; break;
-  case ROW_LONG: *(int64_t *)value = whole; break;
-  case ROW_FLOAT: *(float *)value = (float)real; break;
-  default: *(double *)value = real; break;
-  }
-}
-
-static void store(const struct sum *a, const struct agg_part *p, struct stored *out)
-{
-  if (p->op == AGG_AVERAGE || p->op == AGG_VARIANCE) {
-    const double reals[2] = { a->real, a->m2 };
-    int32_t next = 0;
-    for (int32_t i = 0; i < p->ir->n_fields; i++) {
-      const struct row_type *t = p->ir->fields[i].type;
-      const double real = t->kind == ROW_DOUBLE ? reals[next++] : 0;
-      put(&out->children[i], t, &out->child[i], a->count, real);
-    }
-    out->col = (struct row_col){
-      .type = p->ir, .child = out->children, .n_child = p->ir->n_fields, .count = 1
-    };
+  if (!from->has) {
     return;
   }
-  put(&out->col, p->ir, &out->value, p->op == AGG_COUNT ? a->count : a->whole, a->real);
+  if (!into->has) {
+    *into = *from;
+    return;
+  }
+  switch (ir->part->op) {
+  case AGG_VARIANCE: merge_variance(into, from); break;
+  case AGG_MIN:
+  case AGG_MAX: into->v = is_better(ir, &from->v, &into->v) ? from->v : into->v; break;
+  case AGG_FIRST: *into = from->ts < into->ts ? *from : *into; break;
+  case AGG_LAST: *into = from->ts > into->ts ? *from : *into; break;
+  default: // SUM, COUNT, AVERAGE
+    into->v.whole = (int64_t)((uint64_t)into->v.whole + (uint64_t)from->v.whole);
+    into->v.real += from->v.real;
+    into->count = (int64_t)((uint64_t)into->count + (uint64_t)from->count);
+  }
 }
 
-/// Decodes the row that FIRST or LAST keeps.
-static chn_status load_row(struct agg_stream *s, const unsigned char *row, size_t max,
-                           struct chn_err *err)
+/// What a tally says to an operation.
+static struct stream_fold fold_of(enum agg_op op, const struct stream_tally *t)
 {
-  size_t used = 0;
-  for (int32_t i = 0; i < s->row->n_fields; i++) {
-    row_builder_clear(s->columns[i]);
+  struct stream_fold f = { .has = t->count > 0, .count = t->count };
+  switch (op) {
+  case AGG_MIN:
+    f.v.whole = t->least;
+    f.v.real = t->nan ? (double)NAN : t->min;
+    break;
+  case AGG_MAX:
+    f.v.whole = t->greatest;
+    f.v.real = t->nan ? (double)NAN : t->max;
+    break;
+  case AGG_VARIANCE:
+    f.v.real = t->mean;
+    f.m2 = t->m2;
+    break;
+  case AGG_FIRST:
+    f.ts = t->first_ts;
+    f.v = t->first;
+    break;
+  case AGG_LAST:
+    f.ts = t->last_ts;
+    f.v = t->last;
+    break;
+  default: // SUM, COUNT, AVERAGE
+    f.v.whole = t->whole;
+    f.v.real = t->real;
   }
-  const chn_status status = avro_decode_first(s->row, row, max, s->columns, &used, err);
-  for (int32_t i = 0; i < s->plan->inputs.n_fields && status == CHN_OK; i++) {
-    s->inputs[i] = *row_builder_col(s->columns[s->input_of[i]]);
-  }
-  return status;
+  return f;
 }
 
-chn_status agg_stream_end(struct agg_stream *s, struct agg_ir *out, struct chn_err *err)
+static void add_streamed(struct agg_stream *s, int32_t i)
 {
-  const unsigned char *loaded = NULL;
-  chn_status status = CHN_OK;
-  agg_ir_clear(s->scratch);
-  for (int32_t i = 0; i < s->plan->n_parts && status == CHN_OK; i++) {
-    const struct agg_part *p = &s->plan->parts[i];
-    const struct sum *a = &s->sums[s->sum_of[i]];
-    if (!a->has) {
-      continue;
-    }
-    if (p->op == AGG_FIRST || p->op == AGG_LAST) {
-      status = loaded == a->row ? CHN_OK : load_row(s, a->row, a->row_len, err);
-      loaded = a->row;
-      status = status == CHN_OK ? agg_ir_update_part(out, i, s->inputs, 0, a->ts, err) : status;
-      continue;
-    }
-    struct stored form;
-    store(a, p, &form);
-    status = agg_ir_load(s->scratch, i, &form.col, 0, err);
-    status = status == CHN_OK ? agg_ir_merge_part(out, i, s->scratch, i, err) : status;
+  const int32_t group = s->windows[s->window_of[i]].group;
+  const struct stream_ir *ir = &s->parts[i];
+  if (s->tiles != NULL) {
+    stream_merge(ir, &s->of_parts[i], &s->of_tiles[ir->part->base * s->n_windows + group]);
+    return;
   }
-  return status;
+  const struct stream_fold f =
+      fold_of(ir->part->op, &s->of_rows[s->field_of[i] * s->n_windows + group]);
+  stream_merge(ir, &s->of_parts[i], &f);
+}
+
+static bool answers_value(const struct agg_part *p)
+{
+  return p->op == AGG_FIRST || p->op == AGG_LAST;
+}
+
+static void emit(const struct stream_ir *ir, const struct stream_fold *f, struct row_builder *out)
+{
+  const struct agg_part *p = ir->part;
+  if (!f->has) {
+    row_builder_null(out);
+  } else if (p->op == AGG_COUNT) {
+    row_builder_value(out, &f->count);
+  } else if (p->op == AGG_AVERAGE) {
+    agg_emit_final(p, out, p->output, f->v.real / (double)(int32_t)f->count);
+  } else if (p->op == AGG_VARIANCE) {
+    agg_emit_final(p, out, p->output, f->m2 / (double)f->count);
+  } else if (ir->is_float) {
+    agg_emit_final(p, out, p->output, f->v.real);
+  } else if (agg_is_bytes(p->value)) {
+    row_builder_string(out, (const char *)f->v.bytes, f->v.len);
+  } else {
+    agg_emit_int(out, p->output, f->v.whole);
+  }
+}
+
+chn_status agg_stream_end(struct agg_stream *s, struct row_builder *const *outs,
+                          struct chn_err *err)
+{
+  const int32_t n = s->plan->n_parts;
+  for (int32_t i = 0; i < n; i++) {
+    const struct stream_fold *f = &s->of_parts[i];
+    const struct agg_part *p = s->parts[i].part;
+    add_streamed(s, i);
+    if (f->has && answers_value(p) && p->value->kind == ROW_STRING &&
+        !codec_utf8_valid(f->v.bytes, f->v.len)) {
+      return chn_fail(err, CHN_E_CORRUPT, "%s: a string that is not UTF-8", p->name);
+    }
+  }
+  for (int32_t i = 0; i < n; i++) {
+    emit(&s->parts[i], &s->of_parts[i], outs[i]);
+  }
+  return CHN_OK;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codec/avro_int.h"
-#include "codec/utf8_int.h"
+#include "codec/utf8.h"
 
 struct reader {
   const unsigned char *at;

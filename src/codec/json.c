@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/utf8_int.h"
+#include "codec/utf8.h"
 
 struct parser {
   struct arena *a;

@@ -1,4 +1,4 @@
-#include "codec/utf8_int.h"
+#include "codec/utf8.h"
 
 size_t codec_utf8_length(const unsigned char *s, const unsigned char *end)
 {

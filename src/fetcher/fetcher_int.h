@@ -231,14 +231,31 @@ struct fetch_cols {
   int32_t n;
 };
 
+struct fetch_cache;
+
+/// cache.c: at most `max` batch values.
+struct fetch_cache *fetch_cache_new(int32_t max);
+void fetch_cache_free(struct fetch_cache *c);
+
+/// What the value of a get's key was decoded to, as long as nothing is put; NULL when there is
+/// none, or it was made of other bytes or of another upload.
+struct agg_batch_ir *fetch_cache_find(struct fetch_cache *c, const struct kv_get *get,
+                                      const struct kv_version *v);
+
+/// Takes `ir` over, made of v. Gives the one that left for it, or NULL.
+struct agg_batch_ir *fetch_cache_put(struct fetch_cache *c, const struct kv_get *get,
+                                     const struct kv_version *v, struct agg_batch_ir *ir);
+
 /// One thread's states for one plan.
 struct fetch_work {
   struct fetch_work *next;
-  struct fetch_plan *plan; ///< referenced
-  struct agg_batch_ir *batch;
+  struct fetch_plan *plan;    ///< referenced
+  struct agg_batch_ir *batch; ///< of the row at hand: the cache's, or `own`
+  struct agg_batch_ir *own;
+  struct fetch_cache *cache; ///< NULL: none
   struct agg_ir *ir;
   struct agg_ir *tile;
-  struct agg_stream *fast;  ///< rows without a column; NULL: not all operations are simple
+  struct agg_stream *fast;  ///< from bytes to answers; NULL: not all operations are simple
   struct fetch_cols value;  ///< a batch IR's columns
   struct fetch_cols stream; ///< streamed rows
   struct row_col *stream_cols;

@@ -76,9 +76,35 @@ static void fit(struct merge *m, struct fetch_cols *cols, const struct avro_sche
   fetch_cols_fit(cols, &columns);
 }
 
+/// Puts the value that was just loaded into the cache.
+static void keep(struct merge *m, const struct kv_get *get)
+{
+  struct fetch_work *w = m->w;
+  w->own = fetch_cache_put(w->cache, get, m->batch, w->batch);
+  if (w->own == NULL) {
+    w->own = agg_batch_ir_new(m->gb->aggs, m->gb->entities ? AGG_BATCH_ENTITIES : AGG_BATCH_EVENTS);
+  }
+}
+
+static bool find_cached(struct merge *m, const struct kv_get *get)
+{
+  struct fetch_work *w = m->w;
+  struct agg_batch_ir *kept =
+      m->batch != NULL && w->cache != NULL ? fetch_cache_find(w->cache, get, m->batch) : NULL;
+  w->batch = kept != NULL ? kept : w->own;
+  if (kept != NULL) {
+    atomic_fetch_add(&m->s->fetcher->batch_cached, 1);
+  }
+  return kept != NULL;
+}
+
 static bool load_batch(struct merge *m)
 {
   struct fetch_work *w = m->w;
+  const struct kv_get *get = &m->s->gets[m->j->gets[m->row]];
+  if (find_cached(m, get)) {
+    return true;
+  }
   agg_batch_ir_reset(w->batch, m->end);
   if (m->batch == NULL) {
     return true;
@@ -91,6 +117,9 @@ static bool load_batch(struct merge *m)
                                    *row_builder_col(w->value.at[1]) };
   if (agg_batch_ir_load(w->batch, cols, 0, &m->s->err) != CHN_OK) {
     return fail(m, "batch IR");
+  }
+  if (w->cache != NULL) {
+    keep(m, get);
   }
   return true;
 }
@@ -133,6 +162,11 @@ static chn_status add_row(struct merge *m, const struct kv_version *v)
                             &m->s->err);
 }
 
+static const char *streamed_name(const struct merge *m)
+{
+  return m->gb->tiled ? "tile ir" : "streaming rows";
+}
+
 static chn_status add_tile(struct merge *m, const struct kv_version *v)
 {
   struct fetch_work *w = m->w;
@@ -164,36 +198,34 @@ static chn_status add_value(struct merge *m, const struct kv_version *v)
   return s;
 }
 
-static bool add_fast(struct merge *m)
-{
-  struct fetch_work *w = m->w;
-  chn_status s = CHN_OK;
-  agg_stream_begin(w->fast, w->batch, m->at);
-  for (size_t i = 0; i < m->n_stream && s == CHN_OK; i++) {
-    const struct kv_version *v = &m->stream[i];
-    if (v->ts >= m->end) {
-      s = agg_stream_add(w->fast, v->data, v->len, v->ts, &m->s->err);
-    }
-  }
-  if (s == CHN_OK) {
-    s = agg_stream_end(w->fast, w->ir, &m->s->err);
-  }
-  return s == CHN_OK || fail(m, "streaming rows");
-}
-
 static bool add_stream(struct merge *m)
 {
   const bool skip = m->s->fetcher->options.skip_bad_stream;
-  if (m->w->fast != NULL && !skip && trace_of(m) == NULL) {
-    return add_fast(m);
-  }
   for (size_t i = 0; i < m->n_stream; i++) {
     const struct kv_version *v = &m->stream[i];
     if (v->ts >= m->end && add_value(m, v) != CHN_OK && !skip) {
-      return fail(m, m->gb->tiled ? "tile ir" : "streaming rows");
+      return fail(m, streamed_name(m));
     }
   }
   return true;
+}
+
+/// All at once from the bytes.
+static bool serve_fast(struct merge *m)
+{
+  struct agg_stream *f = m->w->fast;
+  agg_stream_begin(f, m->end, m->at);
+  if (m->batch != NULL &&
+      agg_stream_batch(f, m->batch->data, m->batch->len, &m->s->err) != CHN_OK) {
+    return fail(m, "batch IR");
+  }
+  for (size_t i = 0; i < m->n_stream; i++) {
+    const struct kv_version *v = &m->stream[i];
+    if (v->ts >= m->end && agg_stream_add(f, v->data, v->len, v->ts, &m->s->err) != CHN_OK) {
+      return fail(m, streamed_name(m));
+    }
+  }
+  return agg_stream_end(f, m->outs, &m->s->err) == CHN_OK || fail(m, "values");
 }
 
 static bool serve(struct merge *m)
@@ -209,10 +241,13 @@ static bool serve(struct merge *m)
     m->j->rows[m->row] = FETCH_ROW_NONE;
     return false;
   }
+  const struct fetch_trace *trace = trace_of(m);
+  if (w->fast != NULL && trace == NULL && !m->s->fetcher->options.skip_bad_stream) {
+    return serve_fast(m);
+  }
   if (!load_batch(m)) {
     return false;
   }
-  const struct fetch_trace *trace = trace_of(m);
   if (trace != NULL) {
     trace->batch(trace->self, m->j, m->batch != NULL, m->end);
   }
@@ -258,7 +293,9 @@ static bool merge_row(struct merge *m)
   if (m->j->rows[m->row] != FETCH_ROW_VALUES || !take_answers(m)) {
     return false;
   }
-  m->j->stale[m->row] = m->at > m->end + AGG_TAIL_BUFFER_MS;
+  // Both instants may be anything; unsigned, so that their difference is defined.
+  m->j->stale[m->row] =
+      m->at > m->end && (uint64_t)m->at - (uint64_t)m->end > (uint64_t)AGG_TAIL_BUFFER_MS;
   return m->gb->temporal ? serve(m) : whole_value(m);
 }
 

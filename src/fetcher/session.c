@@ -41,10 +41,14 @@ static void fit_group_by(struct fetch_work *w)
   if (!gb->temporal) {
     return;
   }
-  w->batch = agg_batch_ir_new(gb->aggs, gb->entities ? AGG_BATCH_ENTITIES : AGG_BATCH_EVENTS);
+  w->own = agg_batch_ir_new(gb->aggs, gb->entities ? AGG_BATCH_ENTITIES : AGG_BATCH_EVENTS);
   w->ir = agg_ir_new(gb->aggs->parts, gb->aggs->n_parts);
   w->tile = gb->tiled ? agg_ir_new(gb->aggs->bases, gb->aggs->n_bases) : NULL;
-  w->fast = gb->tiled || gb->entities ? NULL : agg_stream_new(gb->aggs, gb->stream);
+  w->fast = gb->entities
+                ? NULL
+                : agg_stream_new(gb->aggs, AGG_BATCH_EVENTS, gb->value, gb->stream, gb->tiled);
+  const int32_t cached = w->plan->fetcher->options.batch_cache;
+  w->cache = cached > 0 && w->fast == NULL ? fetch_cache_new(cached) : NULL;
   w->stream_cols = chn_calloc((size_t)gb->stream->n_fields + 1, sizeof *w->stream_cols);
   w->inputs = chn_calloc((size_t)gb->aggs->inputs.n_fields + 1, sizeof *w->inputs);
 }
@@ -64,7 +68,8 @@ static struct fetch_work *new_work(struct fetch_plan *plan)
 
 static void free_work(struct fetch_work *w)
 {
-  agg_batch_ir_free(w->batch);
+  agg_batch_ir_free(w->own);
+  fetch_cache_free(w->cache);
   agg_ir_free(w->ir);
   agg_ir_free(w->tile);
   agg_stream_free(w->fast);

@@ -1,4 +1,4 @@
-/// utf8_int.h: whether bytes of any origin are text. Private to codec/.
+/// utf8.h: whether bytes of any origin are text.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

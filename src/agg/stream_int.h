@@ -1,0 +1,93 @@
+/// stream_int.h: what a fetch without columns keeps. Private to agg/stream*.c.
+#pragma once
+#include "agg/batch_int.h"
+#include "agg/stream.h"
+
+/// A value of any kind, where it lies.
+struct stream_value {
+  int64_t whole;
+  double real; ///< of any number
+  const unsigned char *bytes;
+  size_t len;
+};
+
+/// The state of an operation.
+struct stream_fold {
+  bool has;
+  int64_t count;
+  int64_t ts;            ///< FIRST, LAST
+  double m2;             ///< VARIANCE
+  struct stream_value v; ///< SUM, MIN, MAX, FIRST, LAST; real: AVERAGE's sum, VARIANCE's mean
+};
+
+/// What the parts that read a field want to know of its rows.
+enum stream_needs { STREAM_EXTREMES = 1, STREAM_VARIANCE = 2, STREAM_ENDS = 4 };
+
+/// All that can be asked of the rows of a field since an instant.
+struct stream_tally {
+  int64_t count;
+  int64_t whole;
+  double real;
+  int64_t least;
+  int64_t greatest;
+  double min;
+  double max;
+  bool nan;
+  double mean;
+  double m2;
+  int64_t first_ts;
+  int64_t last_ts;
+  struct stream_value first;
+  struct stream_value last;
+};
+
+struct stream_field {
+  const struct avro_schema *schema;
+  const char *name;
+  unsigned needs;
+};
+
+/// A stored IR.
+struct stream_ir {
+  const struct agg_part *part;
+  const struct avro_schema *schema;
+  bool is_float;
+};
+
+/// Parts of one window, and where it stands in this answer.
+struct stream_window {
+  const struct agg_part *part; ///< one of them
+  int32_t *parts;
+  int32_t n_parts;
+  int32_t size;  ///< of its hops; -1: unbounded
+  int32_t group; ///< windows that hold the same of the stream share one
+  int64_t from;  ///< hops and tiles from here on are in it
+  int64_t until; ///< hops from here on are collapsed
+};
+
+struct agg_stream {
+  const struct agg_plan *plan;
+  enum agg_batch_rule rule;
+  const char *name; ///< of the streamed record
+  int64_t end;
+  int64_t q;
+  struct stream_window *windows;
+  int32_t n_windows;
+  int32_t *window_of; ///< of a part
+  int64_t *group_from;
+  int32_t n_groups;
+  struct stream_ir *parts;
+  struct stream_ir *hops;      ///< bases, in a hop
+  struct stream_ir *tiles;     ///< bases, in a tile; NULL: rows
+  struct stream_field *fields; ///< of a row
+  int32_t n_fields;
+  int32_t *field_of;            ///< of a part
+  struct stream_fold *of_parts; ///< of the batch value
+  struct stream_fold *of_tiles; ///< base x window: of its group
+  struct stream_tally *of_rows; ///< field x window: of its group
+  struct stream_fold *hop;      ///< bases of the hop at hand
+};
+
+/// *into += *from.
+void stream_merge(const struct stream_ir *ir, struct stream_fold *into,
+                  const struct stream_fold *from);
