@@ -63,30 +63,79 @@ static void add_asks(const struct step *st, int32_t i, const struct bootstrap *b
   chn_buf_deinit(&covered);
 }
 
-/// Rows that ask the part on days of which its table (NULL: there is none) has no partition.
-static chn_status count_unanswered(const struct step *st, int32_t i, const struct bootstrap *b,
-                                   const char *table, uint64_t *out, struct chn_err *err)
+/// Left rows that ask a part about days that its table does not have.
+struct lack {
+  int64_t rows;
+  int64_t days;
+  const char *first;
+  const char *last;
+};
+
+/// Days that the table has: its partitions, and those that were computed and came out empty.
+static chn_status add_answered(struct batch_job *job, const char *table, struct chn_buf *sql,
+                               struct chn_err *err)
 {
-  struct batch_job *job = st->w->s.job;
   char **ds = NULL;
   size_t n = 0;
-  chn_status status = table != NULL
-                          ? wh_partitions(job->wh, table, "ds", NULL, 0, job->arena, &ds, &n, err)
-                          : CHN_OK;
+  chn_status status = wh_partitions(job->wh, table, "ds", NULL, 0, job->arena, &ds, &n, err);
+  for (int pass = 0; pass < 2 && status == CHN_OK; pass++) {
+    for (size_t k = 0; k < n; k++) {
+      chn_buf_addf(sql, ", %s", wh_quote_string(job->arena, ds[k]));
+    }
+    n = wh_empty_days(job->wh, table, job->arena, &ds);
+  }
+  return status;
+}
+
+/// `table` is NULL where there is none.
+static chn_status find_lack(const struct step *st, int32_t i, const struct bootstrap *b,
+                            const char *table, struct lack *out, struct chn_err *err)
+{
+  struct batch_job *job = st->w->s.job;
+  const char *day = st->parts[i].at_ts ? "l.ds" : "l.__snapshot_ds";
+  struct wh_rows *rows = NULL;
+  struct chn_buf sql = { 0 };
+  chn_buf_addf(&sql,
+               "SELECT count(*)::BIGINT, count(DISTINCT %s)::BIGINT, min(%s), max(%s) FROM %s AS l "
+               "WHERE ",
+               day, day, day, st->all.from);
+  add_asks(st, i, b, &sql);
+  chn_buf_addf(&sql, " AND %s NOT IN (''", day);
+  chn_status status = table != NULL ? add_answered(job, table, &sql, err) : CHN_OK;
+  chn_buf_adds(&sql, ")");
+  if (status == CHN_OK) {
+    status = wh_rows_load(job->wh, chn_buf_str(&sql), &rows, err);
+  }
+  chn_buf_deinit(&sql);
   if (status != CHN_OK) {
     return status;
   }
-  struct chn_buf sql = { 0 };
-  chn_buf_addf(&sql, "SELECT * FROM (%s) AS l WHERE ", st->rows);
-  add_asks(st, i, b, &sql);
-  for (size_t k = 0; k < n; k++) {
-    chn_buf_addf(&sql, "%s%s", k > 0 ? ", " : " AND l.ds NOT IN (",
-                 wh_quote_string(job->arena, ds[k]));
+  struct row_col cols[4];
+  wh_rows_chunk(rows, 0, cols);
+  *out = (struct lack){ .rows = *(const int64_t *)cols[0].data,
+                        .days = *(const int64_t *)cols[1].data };
+  if (out->rows > 0) {
+    const struct row_str *first = cols[2].data;
+    const struct row_str *last = cols[3].data;
+    out->first = arena_strndup(job->arena, row_str_bytes(first), first->len);
+    out->last = arena_strndup(job->arena, row_str_bytes(last), last->len);
   }
-  chn_buf_adds(&sql, n > 0 ? ")" : "");
-  status = job_count(job, chn_buf_str(&sql), out, err);
-  chn_buf_deinit(&sql);
-  return status;
+  wh_rows_free(rows);
+  return CHN_OK;
+}
+
+static chn_status lack_fail(const struct lack *lack, const char *table, const char *prefix,
+                            struct chn_err *err)
+{
+  const bool one = lack->days == 1;
+  return chn_fail(err, CHN_E_NOT_FOUND,
+                  "part %s: %s lacks %lld day%s (%s%s%s) that %lld left row%s ask%s about; run "
+                  "--mode backfill --selected-join-parts %s --use-cached-left with the same days "
+                  "makes %s",
+                  prefix, table, (long long)lack->days, one ? "" : "s", lack->first,
+                  one ? "" : " to ", one ? "" : lack->last, (long long)lack->rows,
+                  lack->rows == 1 ? "" : "s", lack->rows == 1 ? "s" : "", prefix,
+                  one ? "it" : "them");
 }
 
 static chn_status need_column(const struct wh_table *t, const char *name, struct chn_err *err)
@@ -131,8 +180,7 @@ static chn_status part_sql(const struct step *st, struct part *p, const char *ta
 }
 
 /// Finds a part's table. Without one the part has no values: that is right only where bootstraps
-/// have all of them. A table of instants has a partition for every day that rows ask about; of
-/// snapshots days without data have none, so that a lack can only be told.
+/// have all of them. It must have every day that rows ask about, be it as one that came out empty.
 static chn_status find_table(struct step *st, int32_t i, const struct bootstrap *b,
                              struct chn_err *err)
 {
@@ -140,21 +188,16 @@ static chn_status find_table(struct step *st, int32_t i, const struct bootstrap 
   struct part *p = &st->parts[i];
   const char *table = join_part_table(job->arena, st->w->s.join, p->prefix);
   const bool there = wh_table_exists(job->wh, table);
-  uint64_t lacking = 0;
+  struct lack lack = { 0 };
   if (there && semantic_stale(&st->w->s, table, table, st->w->output.semantic_hash)) {
     return chn_fail(err, CHN_E_CONFLICT,
                     "another definition made %s; run --mode backfill --selected-join-parts %s "
                     "--use-cached-left makes it anew",
                     table, p->prefix);
   }
-  chn_status status =
-      !there || p->at_ts ? count_unanswered(st, i, b, there ? table : NULL, &lacking, err) : CHN_OK;
-  if (status == CHN_OK && lacking > 0) {
-    return there ? chn_fail(err, CHN_E_NOT_FOUND,
-                            "%s lacks days that %llu left rows ask about; run --mode backfill "
-                            "--selected-join-parts %s --use-cached-left makes them",
-                            table, (unsigned long long)lacking, p->prefix)
-                 : missing_table(table, p->prefix, err);
+  chn_status status = find_lack(st, i, b, there ? table : NULL, &lack, err);
+  if (status == CHN_OK && lack.rows > 0) {
+    return there ? lack_fail(&lack, table, p->prefix, err) : missing_table(table, p->prefix, err);
   }
   if (status != CHN_OK || there) {
     return status == CHN_OK ? part_sql(st, p, table, err) : status;

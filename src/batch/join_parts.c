@@ -269,6 +269,7 @@ static chn_status run_days(void *user, struct days days, struct wh_written *writ
     status = slices_count(job, &one, sql, &slices, err);
   }
   if (status == CHN_OK) {
+    w->output.computed = &days;
     status = output_begin(job, &w->output, &w->writer, err);
   }
   if (status != CHN_OK) {

@@ -35,6 +35,7 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
     names[n] = o->properties[i].key;
     values[n++] = o->properties[i].value;
   }
+  char first[CHN_DS_SIZE], last[CHN_DS_SIZE];
   const struct wh_write_options options = {
     .partition_columns = o->unpartitioned       ? NULL
                          : o->partition_columns ? o->partition_columns
@@ -47,6 +48,8 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
     .property_names = names,
     .property_values = values,
     .n_properties = n,
+    .first_ds = o->computed != NULL ? chn_ds_of_day(o->computed->first, first) : NULL,
+    .last_ds = o->computed != NULL ? chn_ds_of_day(o->computed->last, last) : NULL,
   };
   return wh_write_begin(job->wh, o->table, &options, w, err);
 }

@@ -13,6 +13,7 @@ struct output {
   bool auto_expand;
   const struct model_pair *properties; ///< further table properties
   int32_t n_properties;
+  const struct days *computed;  ///< all days of a write, which has rows of some; NULL: nobody asks
   const struct day_set *filled; ///< days that lack nothing; NULL: those that the table has
 };
 

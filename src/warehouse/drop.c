@@ -134,7 +134,11 @@ chn_status wh_property_set(struct wh *wh, const char *table, const char *key, co
   if (s == CHN_OK) {
     s = wh_meta_read(&a, folder, &meta, err);
     if (s == CHN_OK) {
-      wh_meta_set_property(&a, &meta, key, value);
+      if (value != NULL) {
+        wh_meta_set_property(&a, &meta, key, value);
+      } else {
+        wh_meta_unset_property(&meta, key);
+      }
       s = wh_meta_write(folder, &meta, err);
     }
     wh_unlock(wh, &name, lock);

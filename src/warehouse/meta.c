@@ -163,3 +163,32 @@ void wh_meta_set_property(struct arena *a, struct wh_meta *meta, const char *nam
   meta->property_names.at[i] = arena_strdup(a, name);
   meta->property_values.at[i] = arena_strdup(a, value);
 }
+
+static size_t find_property(const struct wh_meta *meta, const char *name)
+{
+  size_t i = 0;
+  while (i < meta->property_names.n && strcmp(meta->property_names.at[i], name) != 0) {
+    i++;
+  }
+  return i;
+}
+
+const char *wh_meta_property(const struct wh_meta *meta, const char *name)
+{
+  const size_t i = find_property(meta, name);
+  return i < meta->property_names.n ? meta->property_values.at[i] : NULL;
+}
+
+void wh_meta_unset_property(struct wh_meta *meta, const char *name)
+{
+  const size_t i = find_property(meta, name);
+  if (i == meta->property_names.n) {
+    return;
+  }
+  for (size_t k = i + 1; k < meta->property_names.n; k++) {
+    meta->property_names.at[k - 1] = meta->property_names.at[k];
+    meta->property_values.at[k - 1] = meta->property_values.at[k];
+  }
+  meta->property_names.n--;
+  meta->property_values.n--;
+}

@@ -65,7 +65,11 @@ const char *wh_property(struct wh *wh, const char *table, const char *key, struc
 size_t wh_properties(struct wh *wh, const char *table, struct arena *a, const char ***keys,
                      const char ***values);
 
-/// Sets one property of a managed table that exists, by rename.
+/// Days of a managed table that were computed and have no partition because no row came of them:
+/// those between first_ds and last_ds of its writes. Sorted, "2024-01-01"; returns their number.
+size_t wh_empty_days(struct wh *wh, const char *table, struct arena *a, char ***out);
+
+/// Sets one property of a managed table that exists, by rename; a NULL value removes it.
 chn_status wh_property_set(struct wh *wh, const char *table, const char *key, const char *value,
                            struct chn_err *err);
 
@@ -160,6 +164,9 @@ struct wh_write_options {
   const char *const *property_names; ///< set on commit
   const char *const *property_values;
   int32_t n_properties;
+  const char *first_ds; ///< first and last day that the write computes, inclusive; those without
+                        ///< rows are remembered (wh_empty_days). NULL: nothing is
+  const char *last_ds;
 };
 
 /// Locks the table: CHN_E_CONFLICT while another writer has it, when `table` is a source, or when

@@ -163,6 +163,22 @@ chn_status wh_meta_no_view(const struct wh_meta *meta, const char *name, struct 
 void wh_meta_set_property(struct arena *a, struct wh_meta *meta, const char *name,
                           const char *value);
 
+/// NULL where there is none of the name.
+const char *wh_meta_property(const struct wh_meta *meta, const char *name);
+
+/// Does nothing where there is none of the name.
+void wh_meta_unset_property(struct wh_meta *meta, const char *name);
+
+// ---- empty_days.c -----------------------------------------------------------------------------
+
+/// Notes which of the days first_ds to last_ds are computed and have no rows: no folder in
+/// `staged`.
+void wh_mark_empty(struct arena *a, struct wh_meta *meta, const char *staged, const char *first_ds,
+                   const char *last_ds);
+
+/// Takes over what other writers have noted in `now`.
+void wh_follow_empty(struct arena *a, struct wh_meta *meta, const struct wh_meta *now);
+
 // ---- tables.c ---------------------------------------------------------------------------------
 
 /// Forgets the view of a table whose files changed.

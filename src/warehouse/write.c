@@ -15,6 +15,8 @@ struct wh_writer {
   int lock;
   bool auto_expand;
   bool shared;
+  const char *first_ds; ///< of the days that are computed; NULL: unknown
+  const char *last_ds;
   struct fs_list partition_columns;
   struct wh_meta meta; ///< the table as it will be
   bool has_schema;     ///< meta has this write's columns
@@ -128,6 +130,8 @@ static chn_status begin(struct wh_writer *w, const char *table, const struct wh_
   w->folder = wh_table_folder(w->wh, &w->arena, &w->name);
   w->auto_expand = o->auto_expand;
   w->shared = o->shared;
+  w->first_ds = o->first_ds != NULL ? arena_strdup(&w->arena, o->first_ds) : NULL;
+  w->last_ds = o->first_ds != NULL ? arena_strdup(&w->arena, o->last_ds) : NULL;
   s = take_partition_columns(w, o, err);
   if (s == CHN_OK) {
     s = fs_make(arena_printf(&w->arena, "%s/%s", w->wh->root, w->name.ns), err);
@@ -413,6 +417,7 @@ static chn_status follow_others(struct wh_writer *w, struct chn_err *err)
   const struct fs_list types = w->meta.types;
   w->meta.columns = now.columns;
   w->meta.types = now.types;
+  wh_follow_empty(&w->arena, &w->meta, &now);
   for (size_t i = 0; i < names.n; i++) {
     const int32_t at = find_name(&now.columns, names.at[i]);
     if (at >= 0 && strcmp(now.types.at[at], types.at[i]) != 0) {
@@ -465,6 +470,10 @@ chn_status wh_write_commit(struct wh_writer *w, struct wh_written *out, struct c
     }
   }
   if (s == CHN_OK) {
+    if (w->first_ds != NULL) {
+      wh_mark_empty(&w->arena, &w->meta, arena_printf(&w->arena, "%s/new", w->staging), w->first_ds,
+                    w->last_ds);
+    }
     s = publish(w, out, err);
   } else {
     fs_remove(w->staging);

@@ -77,10 +77,36 @@ describe('a join in steps', function()
     assert.equal(0, run(repo, '--selected-join-parts', PART, '--end-ds', '2024-01-12').code)
     local r = run(repo, '--mode', 'backfill-final')
     assert.equal(1, r.code)
-    assert.matches('lacks days that %d+ left rows ask about', r.err)
+    assert.matches('part ' .. PART .. ': ' .. TABLE .. '_' .. PART
+      .. ' lacks 2 days (2024-01-13 to 2024-01-14) that 7 left rows ask about; run --mode backfill '
+      .. '--selected-join-parts ' .. PART, r.err, 1, true)
     assert.equal(0, run(repo, '--selected-join-parts', PART).code)
     assert.equal(0, run(repo, '--mode', 'backfill-final').code)
   end)
+
+  -- Snapshots of the days from the 10th on are empty: the windows are seven days.
+  for what, parallel in pairs({ ['at once'] = {}, ['in ranges'] = { '--parallelism', '2' } }) do
+    it('refuses one over snapshots that were not computed, not over empty ones: ' .. what, function()
+      local file = '/group_bys/shop/spending.lua'
+      edit(repo, file, 'TEMPORAL,', 'SNAPSHOT,')
+      edit(repo, file, 'time_column', 'wheres = { "ds < \'2024-01-04\'" }, time_column')
+      assert.equal(0, run(repo, '--mode', 'backfill-left').code)
+      assert.equal(0, run(repo, '--selected-join-parts', PART, '--start-ds', '2024-01-08', '--end-ds', '2024-01-12',
+        unpack(parallel)).code)
+      local r = run(repo, '--mode', 'backfill-final')
+      assert.equal(1, r.code)
+      assert.matches('_' .. PART .. ' lacks 2 days (2024-01-12 to 2024-01-13) that 7 left rows ask about', r.err, 1, true)
+      assert.equal(0, run(repo, '--mode', 'backfill-final', '--end-ds', '2024-01-12').code)
+      assert.equal(0, run(repo, '--selected-join-parts', PART).code)
+      local meta = program.read(repo .. '/warehouse/shop/shop_training_set_v1_' .. PART .. '/_chronon.json')
+      assert.matches('"chronon_empty_days": "2024-01-10..2024-01-13"', meta, 1, true)
+      program.remove(repo .. '/warehouse/shop/shop_training_set_v1_' .. PART .. '/ds=2024-01-09')
+      assert.equal(0, run(repo, '--mode', 'backfill-final').code) -- of the days that are missing none asks about it
+      program.remove(repo .. '/warehouse/shop/shop_training_set_v1')
+      r = run(repo, '--mode', 'backfill-final')
+      assert.matches('lacks 1 day (2024-01-09) that', r.err, 1, true)
+    end)
+  end
 
   it('does not compute a partition twice', function()
     steps(repo)
