@@ -262,9 +262,10 @@ static void look_at_part(struct analysis *w, struct join_facts *f, int32_t i,
   analysis_schema(w, "key", gb->meta_data->name, &facts.keys);
   analysis_check_keys(w, def, &f->left, &facts.keys);
   if (f->any) {
-    analysis_check_days(
-        w, gb, source_is_entities(f->join->left) ? ANALYSIS_LEFT_ENTITIES : ANALYSIS_LEFT_EVENTS,
-        f->first, f->join->n_bootstrap_parts > 0);
+    analysis_check_days(w, gb,
+                        model_source_is_entities(f->join->left) ? ANALYSIS_LEFT_ENTITIES
+                                                                : ANALYSIS_LEFT_EVENTS,
+                        f->first, f->join->n_bootstrap_parts > 0);
   }
   if (external != NULL && facts.described) {
     analysis_check_external(w, external, &facts);

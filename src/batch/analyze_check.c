@@ -151,7 +151,7 @@ void analysis_check_keys(struct analysis *w, const struct model_join_part *p,
 static int32_t expected_start(const struct model_group_by *gb, enum analysis_left left,
                               int32_t first, int64_t window_ms)
 {
-  const bool entities = source_is_entities(&gb->sources[0]);
+  const bool entities = model_source_is_entities(&gb->sources[0]);
   const bool snapshot = model_infer_accuracy(gb) == MODEL_SNAPSHOT;
   int32_t day = first;
   if (left == ANALYSIS_LEFT_ENTITIES) {

@@ -39,6 +39,6 @@ chn_status chain_prepare(struct batch_job *job, const struct model_group_by *gb,
 
 int32_t chain_last(const struct model_group_by *gb, int32_t last)
 {
-  const bool events = gb->n_sources > 0 && !source_is_entities(&gb->sources[0]);
+  const bool events = gb->n_sources > 0 && !model_source_is_entities(&gb->sources[0]);
   return last - (events && model_infer_accuracy(gb) == MODEL_TEMPORAL);
 }

@@ -268,7 +268,7 @@ static chn_status run(struct work *w, struct chn_err *err)
 {
   struct batch_job *job = w->job;
   static const char *const times[] = { "ds", "ts" };
-  const bool events = !source_is_entities(w->join->left);
+  const bool events = !model_source_is_entities(w->join->left);
   const char *table = model_table(job->arena, w->join->meta_data, "");
   struct days *days = arena_alloc(job->arena, sizeof *days);
   char ds[CHN_DS_SIZE];

@@ -41,7 +41,7 @@ static chn_status check(const struct daily *d, struct chn_err *err)
     return chn_fail(err, CHN_E_ARGUMENT, "is_incremental is for SNAPSHOT accuracy only");
   }
   for (int32_t i = 0; i < gb->n_sources; i++) {
-    if (source_is_entities(&gb->sources[i])) {
+    if (model_source_is_entities(&gb->sources[i])) {
       return chn_fail(err, CHN_E_ARGUMENT, "is_incremental is for sources of events only");
     }
   }

@@ -387,7 +387,7 @@ static chn_status find_sources(struct work *w, struct output_inputs *in, struct 
   for (int32_t i = 0; i < gb->n_sources; i++) {
     const struct model_source *s = &gb->sources[i];
     const struct model_query *q = model_source_query(s);
-    w->entities = source_is_entities(s);
+    w->entities = model_source_is_entities(s);
     in->unchecked |= s->events != NULL && s->events->is_cumulative;
     in->tables[i] = model_source_table(a, s);
     in->columns[i] = source_partition_column(q);

@@ -215,7 +215,7 @@ static chn_status write_rows(struct work *w, const struct left *left, const stru
     source_rows(w, p, &sql);
   } else {
     const struct model_group_by *gb = w->def->group_by;
-    answer_rows(w, p, gb->n_sources > 0 && !source_is_entities(&gb->sources[0]), &sql);
+    answer_rows(w, p, gb->n_sources > 0 && !model_source_is_entities(&gb->sources[0]), &sql);
   }
   chn_status status = wh_frame_add(job->wh, "part_rows", left->rows, left->n, extras, n, err);
   if (status == CHN_OK) {

@@ -86,7 +86,7 @@ chn_status join_side_init(struct join_side *s, struct batch_job *job, const stru
   if (j->left == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "the join has no left side");
   }
-  s->events = !source_is_entities(j->left);
+  s->events = !model_source_is_entities(j->left);
   s->table = model_source_table(job->arena, j->left);
   const struct model_query *q = model_source_query(j->left);
   s->column = source_partition_column(q);

@@ -32,7 +32,7 @@ struct work {
 /// With aggregations one of events over one window of days; without them a snapshot of entities.
 static chn_status check_label(const struct model_group_by *gb, struct chn_err *err)
 {
-  const bool entities = gb->n_sources > 0 && source_is_entities(&gb->sources[0]);
+  const bool entities = gb->n_sources > 0 && model_source_is_entities(&gb->sources[0]);
   if (gb->aggregations == NULL) {
     return entities
                ? CHN_OK
@@ -52,7 +52,7 @@ static chn_status check_label(const struct model_group_by *gb, struct chn_err *e
 static chn_status check(struct work *w, struct chn_err *err)
 {
   const struct model_label_part *l = w->join->label_part;
-  if (w->join->left == NULL || source_is_entities(w->join->left)) {
+  if (w->join->left == NULL || model_source_is_entities(w->join->left)) {
     return chn_fail(err, CHN_E_ARGUMENT, "labels are of a left side of events");
   }
   if (l->left_start_offset < l->left_end_offset || l->left_end_offset < 0) {

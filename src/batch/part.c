@@ -73,7 +73,7 @@ static chn_status check_sources(const struct model_group_by *gb, bool *entities,
                                 struct chn_err *err)
 {
   for (int32_t i = 0; i < gb->n_sources; i++) {
-    const bool is_entities = source_is_entities(&gb->sources[i]);
+    const bool is_entities = model_source_is_entities(&gb->sources[i]);
     if (i > 0 && is_entities != *entities) {
       return chn_fail(err, CHN_E_ARGUMENT, "sources mix events and entities");
     }

@@ -37,15 +37,6 @@ struct source_reach source_reach_of(const struct model_group_by *gb)
   return reach;
 }
 
-bool source_is_entities(const struct model_source *s)
-{
-  while (s->join_source != NULL && s->join_source->join != NULL &&
-         s->join_source->join->left != NULL) {
-    s = s->join_source->join->left;
-  }
-  return s->entities != NULL;
-}
-
 const char *source_partition_column(const struct model_query *q)
 {
   return q != NULL && q->partition_column != NULL ? q->partition_column : "ds";
@@ -197,7 +188,7 @@ static chn_status write_source(struct source_scan *s, struct batch_job *job,
   for (int32_t i = 0; i < gb->n_key_columns; i++) {
     scan_fill(s, gb->key_columns[i], wh_quote_name(job->arena, gb->key_columns[i]));
   }
-  if (source_is_entities(src)) {
+  if (model_source_is_entities(src)) {
     status = entity_scan(s, range, err);
     s->timed = has_windows(gb);
   } else {
@@ -246,7 +237,7 @@ chn_status source_check_times(struct batch_job *job, const struct model_group_by
   for (int32_t i = 0; i < gb->n_sources && status == CHN_OK && scan_doubts(newest); i++) {
     struct chn_buf text = { 0 };
     struct source_scan s;
-    if (!source_is_entities(&gb->sources[i])) {
+    if (!model_source_is_entities(&gb->sources[i])) {
       status = write_source(&s, job, gb, &gb->sources[i], accuracy, range, &text, err);
       if (status == CHN_OK && scan_check_times(&s, chn_buf_str(&text), err) != CHN_OK) {
         status = chn_wrap(err, "table %s", s.table);
@@ -334,7 +325,7 @@ chn_status source_left_sql(struct batch_job *job, const struct model_source *lef
   }
   s.first_ds = scan_ds(job->arena, range.first);
   s.last_ds = scan_ds(job->arena, range.last);
-  if (!source_is_entities(left)) {
+  if (!model_source_is_entities(left)) {
     status = fill_event_time(&s, MODEL_TEMPORAL, err);
   }
   struct chn_buf text = { 0 };

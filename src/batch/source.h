@@ -3,9 +3,6 @@
 #include "agg/plan.h"
 #include "batch/job.h"
 
-/// Whether a source is a snapshot of entities; a join as a source is what its left side is.
-bool source_is_entities(const struct model_source *s);
-
 /// "ns.table" as two quoted names.
 const char *source_quoted(struct arena *a, const char *table);
 

@@ -383,7 +383,7 @@ static chn_status prepare(struct work *w, struct chn_err *err)
   chn_status status = CHN_OK;
   for (int32_t i = 0; i < w->gb->n_sources && status == CHN_OK; i++) {
     const struct model_query *q = model_source_query(&w->gb->sources[i]);
-    w->entities = source_is_entities(&w->gb->sources[i]);
+    w->entities = model_source_is_entities(&w->gb->sources[i]);
     if (q != NULL) {
       status = source_setups(w->job, q->setups, q->n_setups, err);
     }

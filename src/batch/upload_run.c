@@ -4,6 +4,7 @@
 #include "batch/output.h"
 #include "batch/upload_store.h"
 #include "model/names.h"
+#include "model/serving.h"
 
 struct work {
   struct batch_job *job;
@@ -113,7 +114,7 @@ static const char *target(const struct work *w)
   if (o->store == NULL) {
     return table;
   }
-  const char *dataset = upload_dataset(a, w->gb->meta_data->name, "_BATCH");
+  const char *dataset = model_dataset(a, w->gb->meta_data->name, "_BATCH");
   return o->upload_table ? arena_printf(a, "%s in %s, and %s", dataset, kv_url(o->store), table)
                          : arena_printf(a, "%s in %s", dataset, kv_url(o->store));
 }

@@ -3,16 +3,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "model/names.h"
-
-const char *upload_dataset(struct arena *a, const char *group_by, const char *suffix)
-{
-  char *name = arena_printf(a, "%s%s", model_sanitize(a, group_by), suffix);
-  for (char *c = name; *c != '\0'; c++) {
-    *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-  }
-  return name;
-}
+#include "model/serving.h"
 
 /// Batch end of the last load; INT64_MIN before the first.
 static chn_status last_end(struct kv_store *store, const char *dataset, int64_t *out,
@@ -32,7 +23,7 @@ static chn_status last_end(struct kv_store *store, const char *dataset, int64_t 
 chn_status upload_store_begin(struct upload_store *u, struct batch_job *job, struct kv_store *store,
                               const struct model_group_by *gb, int32_t day, struct chn_err *err)
 {
-  const char *name = upload_dataset(job->arena, gb->meta_data->name, "_BATCH");
+  const char *name = model_dataset(job->arena, gb->meta_data->name, "_BATCH");
   int32_t dataset = 0;
   *u = (struct upload_store){ .store = store,
                               .group_by = gb->meta_data->name,
@@ -77,7 +68,7 @@ static chn_status expire(const struct upload_store *u, struct arena *a, struct c
 {
   int32_t dataset = 0;
   chn_status status =
-      kv_dataset(u->store, upload_dataset(a, u->group_by, "_STREAMING"), &dataset, err);
+      kv_dataset(u->store, model_dataset(a, u->group_by, "_STREAMING"), &dataset, err);
   if (status == CHN_OK && u->last_end != INT64_MIN && u->last_end <= u->batch_end) {
     status = kv_expire(u->store, dataset, u->last_end, NULL, err);
   }

@@ -7,10 +7,6 @@
 #include "batch/upload.h"
 #include "kv/kv.h"
 
-/// The store's name of a GroupBy's data, `<UPPER(sanitised name)><suffix>` (spec/06 §1); suffixes
-/// are _BATCH and _STREAMING.
-const char *upload_dataset(struct arena *a, const char *group_by, const char *suffix);
-
 struct upload_store {
   struct kv_store *store;
   struct kv_load *load;

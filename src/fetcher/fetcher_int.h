@@ -220,9 +220,6 @@ chn_status fetch_meta_read(struct kv_reader *reader, struct fetcher *f, const ch
 bool fetch_meta_is_listed(struct fetcher *f, struct kv_reader *reader, const char *folder,
                           const struct model_meta_data *m, const char *name);
 
-/// `<UPPER(sanitised name)><suffix>`.
-const char *fetch_meta_dataset(struct arena *a, const char *name, const char *suffix);
-
 // ---- a run ------------------------------------------------------------------------------------
 
 /// A column set of builders, one a column.

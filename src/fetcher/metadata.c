@@ -12,6 +12,7 @@
 #include "fetcher/fetcher_int.h"
 #include "model/json.h"
 #include "model/names.h"
+#include "model/serving.h"
 
 struct fetch_meta_slot {
   enum fetch_kind kind;
@@ -27,15 +28,6 @@ struct fetch_meta_slot {
 };
 
 // ---- the store --------------------------------------------------------------------------------
-
-const char *fetch_meta_dataset(struct arena *a, const char *name, const char *suffix)
-{
-  char *clean = arena_strdup(a, model_sanitize(a, name));
-  for (char *c = clean; *c != '\0'; c++) {
-    *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
-  }
-  return arena_printf(a, "%s%s", clean, suffix);
-}
 
 chn_status fetch_meta_read(struct kv_reader *reader, struct fetcher *f, const char *dataset,
                            const char *key, struct arena *a, const char **text, size_t *len,
@@ -112,7 +104,7 @@ static chn_status load_group_by(struct fetcher *f, struct kv_reader *reader, con
 {
   const char *text = NULL;
   size_t len = 0;
-  const char *dataset = fetch_meta_dataset(a, name, "_BATCH");
+  const char *dataset = model_dataset(a, name, "_BATCH");
   chn_status s = fetch_meta_read(reader, f, dataset, "group_by_serving_info", a, &text, &len, err);
   if (s == CHN_OK) {
     s = fetch_make_group_by(f, text, len, out, err);
@@ -199,7 +191,7 @@ static struct fetch_meta_slot *find_slot(struct fetcher *f, enum fetch_kind kind
                                          bool make)
 {
   struct arena scratch = { 0 };
-  const char *key = kind == FETCH_JOIN ? name : fetch_meta_dataset(&scratch, name, "");
+  const char *key = kind == FETCH_JOIN ? name : model_dataset(&scratch, name, "");
   struct chn_dict *names = f->names[kind];
   int32_t id = chn_dict_find(names, key, strlen(key));
   if (id < 0 && make) {

@@ -240,6 +240,15 @@ const char *model_source_topic(const struct model_source *s)
   return j != NULL && j->left != NULL ? model_source_topic(j->left) : NULL;
 }
 
+bool model_source_is_entities(const struct model_source *s)
+{
+  while (s->join_source != NULL && s->join_source->join != NULL &&
+         s->join_source->join->left != NULL) {
+    s = s->join_source->join->left;
+  }
+  return s->entities != NULL;
+}
+
 const struct model_query *model_source_query(const struct model_source *s)
 {
   if (s->events != NULL) {

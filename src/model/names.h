@@ -64,6 +64,9 @@ enum model_accuracy model_infer_accuracy(const struct model_group_by *g);
 /// NULL.
 const char *model_source_topic(const struct model_source *s);
 
+/// Whether a source is a snapshot of entities; a join as a source is what its left side is.
+bool model_source_is_entities(const struct model_source *s);
+
 /// The source's own Query (of a joinSource the one applied to the join's output), or NULL.
 const struct model_query *model_source_query(const struct model_source *s);
 
