@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/near.h"
+#include "base/time.h"
 #include "fetcher/fetch_json.h"
 #include "fetcher/fetcher_int.h"
 
@@ -184,8 +185,47 @@ static void see_streamed(void *self, const struct fetch_job *j, int64_t ts, int6
 
 // ---- features ---------------------------------------------------------------------------------
 
-/// The base column that a feature of a plan is a copy of; -1: derived or a key.
-static int32_t base_of(const struct fetch_plan *plan, int32_t feature, const char **expression)
+static const char *input_value(struct watching *w, const struct fetch_derive *d, int32_t input)
+{
+  const struct fetch_result *q = w->result;
+  const int32_t at = d->input_at[input];
+  if (at < d->n_keys) {
+    return text_of(w, &w->request->keys[at], w->row);
+  }
+  if (at < d->n_keys + d->n_base) {
+    const int32_t c = at - d->n_keys;
+    return q->base_cells[(size_t)c * q->n + w->row] == FETCH_ABSENT
+               ? NULL
+               : text_of(w, &q->base[c], w->row);
+  }
+  int64_t ms = q->at[w->row];
+  char ds[16];
+  return strcmp(d->inputs.fields[input].name, "ts") == 0
+             ? arena_printf(w->a, "%lld", (long long)ms)
+             : arena_printf(w->a, "\"%s\"", chn_ds_of_day(chn_day_of_ms(ms), ds));
+}
+
+static void tell_expression(struct watching *w, const struct fetch_plan *plan,
+                            const struct derive_out *o, struct fetch_explained *x)
+{
+  const struct fetch_derive *d = plan->derive;
+  const bool own = plan == w->result->plan;
+  const int32_t n = o->source >= 0 ? 1 : o->n_inputs;
+  struct fetch_input *inputs = arena_calloc(w->a, (size_t)n + 1, sizeof *inputs);
+  for (int32_t i = 0; i < n; i++) {
+    const int32_t input = o->source >= 0 ? o->source : o->inputs[i];
+    inputs[i] = (struct fetch_input){ arena_strdup(w->a, d->inputs.fields[input].name),
+                                      own ? input_value(w, d, input) : NULL };
+  }
+  x->expression = arena_strdup(w->a, o->spark);
+  x->inputs = inputs;
+  x->n_inputs = (size_t)n;
+}
+
+/// The base column that a feature of a plan is a copy of; -1: derived or a key. What derives it is
+/// told.
+static int32_t base_of(struct watching *w, const struct fetch_plan *plan, int32_t feature,
+                       struct fetch_explained *x)
 {
   const struct fetch_derive *d = plan->derive;
   if (d == NULL) {
@@ -193,7 +233,7 @@ static int32_t base_of(const struct fetch_plan *plan, int32_t feature, const cha
   }
   const struct derive_out *o = &d->outs[feature];
   if (!o->star) {
-    *expression = o->spark;
+    tell_expression(w, plan, o, x);
   }
   const int32_t at = o->source >= 0 ? d->input_at[o->source] - d->n_keys : -1;
   return at >= 0 && at < d->n_base ? at : -1;
@@ -201,7 +241,7 @@ static int32_t base_of(const struct fetch_plan *plan, int32_t feature, const cha
 
 /// What was seen of the GroupBy that a join's base column comes from, and the column there.
 static const struct seen *seen_of(struct watching *w, const struct fetch_plan *plan, int32_t *base,
-                                  const char **expression)
+                                  struct fetch_explained *x, const struct fetch_plan **group_by)
 {
   const struct fetch_join *join = &plan->join;
   int32_t merged_before = 0;
@@ -211,8 +251,9 @@ static const struct seen *seen_of(struct watching *w, const struct fetch_plan *p
       continue;
     }
     if (*base >= part->first && *base < part->first + part->plan->features.n_fields) {
-      const int32_t column = base_of(part->plan, *base - part->first, expression);
+      const int32_t column = base_of(w, part->plan, *base - part->first, x);
       *base = column;
+      *group_by = part->plan;
       return merged_before < w->n_seen && w->seen[merged_before].plan == part->plan
                  ? &w->seen[merged_before]
                  : NULL;
@@ -224,29 +265,41 @@ static const struct seen *seen_of(struct watching *w, const struct fetch_plan *p
   return NULL;
 }
 
-static void tell(struct watching *w, const struct seen *seen, int32_t base,
-                 struct fetch_explained *x)
+/// Where the window of a part begins, asked for at `at` of values until `end`.
+static void tell_window(const struct fetch_gb *gb, int32_t base, int64_t at, int64_t end,
+                        struct fetch_explained *x)
 {
-  const struct fetch_gb *gb = &seen->plan->gb;
-  x->group_by = arena_strdup(w->a, seen->plan->name);
-  x->batch_end = seen->batch_end;
-  x->late = seen->late;
-  if (base < 0) {
+  const struct agg_part *p = &gb->aggs->parts[base];
+  const int64_t from = (gb->temporal ? at : end) - p->window_ms;
+  x->window_ms = p->window_ms;
+  x->hop_ms = p->hop_ms;
+  x->window_from =
+      p->window_ms == 0 ? INT64_MIN : from - (from % p->hop_ms + p->hop_ms) % p->hop_ms;
+}
+
+/// `seen` NULL: the store has nothing of the key.
+static void tell(struct watching *w, const struct fetch_plan *plan, const struct seen *seen,
+                 int32_t base, struct fetch_explained *x)
+{
+  const struct fetch_gb *gb = &plan->gb;
+  const int64_t end = seen != NULL ? seen->end : plan->batch_end;
+  x->group_by = arena_strdup(w->a, plan->name);
+  if (base >= 0) {
+    x->column = arena_strdup(w->a, plan->base.fields[base].name);
+  }
+  if (base >= 0 && gb->aggs != NULL) {
+    tell_window(gb, base, x->at, end, x);
+  }
+  if (seen == NULL) {
     return;
   }
-  x->column = arena_strdup(w->a, seen->plan->base.fields[base].name);
-  x->pieces = seen->pieces[base];
-  x->n_pieces = seen->n_pieces[base];
-  if (gb->aggs != NULL) {
-    const struct agg_part *p = &gb->aggs->parts[base];
-    const int64_t reach = gb->temporal ? seen->at : seen->end;
-    const int64_t from = reach - p->window_ms;
-    x->window_ms = p->window_ms;
-    x->hop_ms = p->hop_ms;
-    x->window_from =
-        p->window_ms == 0 ? INT64_MIN : from - (from % p->hop_ms + p->hop_ms) % p->hop_ms;
+  x->batch_end = seen->batch_end;
+  x->late = seen->late;
+  if (base >= 0) {
+    x->pieces = seen->pieces[base];
+    x->n_pieces = seen->n_pieces[base];
   }
-  if (!gb->temporal && x->value != NULL) {
+  if (base >= 0 && !gb->temporal && x->value != NULL && seen->batch_end != INT64_MIN) {
     struct fetch_piece *whole = arena_calloc(w->a, 1, sizeof *whole);
     *whole = (struct fetch_piece){ FETCH_PIECE_BATCH, seen->end, seen->end, true, "", x->value };
     x->pieces = whole;
@@ -274,25 +327,25 @@ static void explain_feature(struct watching *w, int32_t c, struct fetch_explaine
   const struct fetch_result *q = w->result;
   const struct fetch_plan *plan = q->plan;
   const uint8_t cell = q->cells[(size_t)c * q->n + w->row];
-  const char *expression = NULL;
-  int32_t base = base_of(plan, c, &expression);
   const struct seen *seen = NULL;
+  const struct fetch_plan *group_by = NULL;
   *x = (struct fetch_explained){ .at = q->at[w->row],
                                  .batch_end = INT64_MIN,
                                  .window_from = INT64_MIN };
+  int32_t base = base_of(w, plan, c, x);
   x->feature = arena_strdup(w->a, plan->features.fields[c].name);
   x->value = cell == FETCH_ABSENT ? NULL
              : cell == FETCH_NULL ? "null"
                                   : text_of(w, &q->cols[c], w->row);
   x->error = cell == FETCH_ABSENT ? error_of(w, x->feature) : NULL;
   if (plan->kind == FETCH_GROUP_BY) {
+    group_by = plan;
     seen = w->n_seen > 0 ? &w->seen[0] : NULL;
   } else if (base >= 0) {
-    seen = seen_of(w, plan, &base, &expression);
+    seen = seen_of(w, plan, &base, x, &group_by);
   }
-  x->expression = expression != NULL ? arena_strdup(w->a, expression) : NULL;
-  if (seen != NULL) {
-    tell(w, seen, base, x);
+  if (group_by != NULL) {
+    tell(w, group_by, seen, base, x);
   }
 }
 
@@ -322,10 +375,12 @@ chn_status fetch_explain(struct fetch_session *s, const struct fetch_request *re
     return chn_fail(err, CHN_E_ARGUMENT, "row %zu of a request of %zu", row, request->n);
   }
   struct fetch_result result;
-  struct watching w = { .a = a, .s = s, .request = request, .result = &result, .row = row };
+  struct fetch_request watched = *request;
+  watched.base = true;
+  struct watching w = { .a = a, .s = s, .request = &watched, .result = &result, .row = row };
   const struct fetch_trace trace = { &w, row, see_batch, see_streamed };
   s->trace = &trace;
-  const chn_status status = fetch_run(s, request, 1, &result, err);
+  const chn_status status = fetch_run(s, &watched, 1, &result, err);
   s->trace = NULL;
   if (status != CHN_OK) {
     return status;

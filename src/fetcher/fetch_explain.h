@@ -18,19 +18,27 @@ struct fetch_piece {
   const char *value; ///< what it alone holds, finished, as JSON
 };
 
+/// What a derivation reads.
+struct fetch_input {
+  const char *name;
+  const char *value; ///< JSON; NULL: not there, or of a part's own derivation
+};
+
 struct fetch_explained {
   const char *feature; ///< as the plan names it
   const char *column;  ///< of the GroupBy, before prefix and derivations; NULL: derived or external
-  const char *group_by;   ///< or NULL
-  const char *expression; ///< of a derivation, or NULL
-  const char *value;      ///< JSON; NULL when the answer has no such entry
-  const char *error;      ///< or NULL
-  int64_t at;             ///< the instant asked for
-  int64_t batch_end;      ///< of the value used; INT64_MIN: the store has none for the key
-  int64_t window_from;    ///< first instant counted; INT64_MIN: unbounded
-  int64_t window_ms;      ///< 0: unbounded
-  int64_t hop_ms;         ///< of the window's tail
-  bool late;              ///< more than two days after the upload: collapsed rows never leave
+  const char *group_by;             ///< or NULL
+  const char *expression;           ///< of a derivation, or NULL
+  const struct fetch_input *inputs; ///< of the expression
+  size_t n_inputs;
+  const char *value;   ///< JSON; NULL when the answer has no such entry
+  const char *error;   ///< or NULL
+  int64_t at;          ///< the instant asked for
+  int64_t batch_end;   ///< of the value used; INT64_MIN: the store has none for the key
+  int64_t window_from; ///< first instant counted; INT64_MIN: unbounded
+  int64_t window_ms;   ///< 0: unbounded
+  int64_t hop_ms;      ///< of the window's tail
+  bool late;           ///< more than two days after the upload: collapsed rows never leave
   const struct fetch_piece *pieces; ///< by kind, then time
   size_t n_pieces;
 };
