@@ -329,8 +329,12 @@ chn_status http_daemon_start(struct http_server *s, struct chn_err *err)
       (size_t)HEADER_BYTES, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
   if (s->daemon == NULL) {
     const char *why = s->complaint[0] != '\0' ? s->complaint : "libmicrohttpd cannot start";
-    return chn_fail(err, s->cert != NULL ? CHN_E_ARGUMENT : CHN_E_IO, "%s%s",
-                    s->cert != NULL ? "TLS: " : "", why);
+    return s->cert == NULL
+               ? chn_fail(err, CHN_E_IO, "%s", why)
+               : chn_fail(
+                     err, CHN_E_ARGUMENT,
+                     "TLS: %s is no certificate, %s no key, or they do not belong together: %s",
+                     o->tls_cert, o->tls_key, why);
   }
   atomic_store(&s->started, true);
   return CHN_OK;
