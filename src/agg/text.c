@@ -7,32 +7,7 @@
 #include <string.h>
 
 #include "agg/value_int.h"
-
-/// The digits of |value| without trailing zeros, at most 17, and the power of ten of the first;
-/// with `single` as many as tell floats apart.
-static int shortest_digits(double value, bool single, char digits[20], int *exponent)
-{
-  char text[32];
-  for (int precision = 0; precision <= 16; precision++) {
-    snprintf(text, sizeof text, "%.*e", precision, value);
-    if (single ? (double)strtof(text, NULL) == value : strtod(text, NULL) == value) {
-      break;
-    }
-  }
-  int n = 0;
-  const char *p = text;
-  for (; *p != 'e'; p++) {
-    if (*p >= '0' && *p <= '9') {
-      digits[n++] = *p;
-    }
-  }
-  *exponent = (int)strtol(p + 1, NULL, 10);
-  while (n > 1 && digits[n - 1] == '0') {
-    n--;
-  }
-  digits[n] = '\0';
-  return n;
-}
+#include "base/real.h"
 
 static size_t plain(const char *sign, const char *digits, int n, int exponent, char *out)
 {
@@ -53,9 +28,10 @@ static size_t number_text(double value, bool single, char out[32])
     const char *name = isnan(value) ? "NaN" : isinf(value) ? "Infinity" : "0.0";
     return (size_t)sprintf(out, "%s%s", sign, name);
   }
-  char digits[20];
-  int exponent = 0;
-  const int n = shortest_digits(fabs(value), single, digits, &exponent);
+  char digits[CHN_DIGITS_SIZE];
+  int32_t exponent = 0;
+  const int32_t n = single ? chn_digits_of_float((float)fabs(value), digits, &exponent)
+                           : chn_digits_of_double(fabs(value), digits, &exponent);
   if (exponent >= -3 && exponent < 7) {
     return plain(sign, digits, n, exponent, out);
   }

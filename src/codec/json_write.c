@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/real.h"
 #include "codec/json.h"
 
 void codec_json_writer_init(struct codec_json_writer *w, struct chn_buf *out,
@@ -134,29 +135,10 @@ void codec_json_int(struct codec_json_writer *w, int64_t value)
   add_plain(w, text);
 }
 
-/// Shortest significant digits that read back as x, and the exponent of the first of them.
-static int shortest_digits(double x, char digits[20], int *exponent)
+static char *put(char *to, const char *bytes, int32_t n)
 {
-  char text[40] = "";
-  for (int precision = 0; precision < 17; precision++) {
-    snprintf(text, sizeof text, "%.*e", precision, x);
-    if (strtod(text, NULL) == x) {
-      break;
-    }
-  }
-  int n = 0;
-  const char *s = text;
-  for (; *s != 'e'; s++) {
-    if (*s != '.') {
-      digits[n++] = *s;
-    }
-  }
-  *exponent = atoi(s + 1);
-  while (n > 1 && digits[n - 1] == '0') {
-    n--;
-  }
-  digits[n] = '\0';
-  return n;
+  memcpy(to, bytes, (size_t)n);
+  return to + n;
 }
 
 char *codec_json_real_text(double value, char *out)
@@ -167,23 +149,33 @@ char *codec_json_real_text(double value, char *out)
   if (isinf(value)) {
     return strcpy(out, value > 0 ? "Infinity" : "-Infinity");
   }
-  char digits[20];
-  int exponent = 0;
-  const int n = shortest_digits(fabs(value), digits, &exponent);
+  char digits[CHN_DIGITS_SIZE];
+  int32_t exponent = 0;
+  const int32_t n = chn_digits_of_double(fabs(value), digits, &exponent);
   char *o = out;
   if (signbit(value)) {
     *o++ = '-';
   }
   if (exponent < -4 || exponent >= 16) {
-    o += sprintf(o, "%c%s%s", digits[0], n > 1 ? "." : "", digits + 1);
+    o = put(o, digits, 1);
+    o = put(o, ".", n > 1);
+    o = put(o, digits + 1, n - 1);
     sprintf(o, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-  } else if (exponent < 0) {
-    sprintf(o, "0.%.*s%s", -exponent - 1, "0000", digits);
-  } else if (n <= exponent + 1) {
-    sprintf(o, "%s%.*s.0", digits, exponent + 1 - n, "0000000000000000");
-  } else {
-    sprintf(o, "%.*s.%s", exponent + 1, digits, digits + exponent + 1);
+    return out;
   }
+  if (exponent < 0) {
+    o = put(o, "0.000", 1 - exponent);
+    o = put(o, digits, n);
+  } else if (n <= exponent + 1) {
+    o = put(o, digits, n);
+    o = put(o, "0000000000000000", exponent + 1 - n);
+    o = put(o, ".0", 2);
+  } else {
+    o = put(o, digits, exponent + 1);
+    *o++ = '.';
+    o = put(o, digits + exponent + 1, n - exponent - 1);
+  }
+  *o = '\0';
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/real.h"
 #include "codec/json.h"
 #include "fetcher/fetcher_int.h"
 
@@ -13,14 +14,14 @@
 
 /// Lays digits (no point, no sign) with a decimal exponent out as Java does: 0.001 to 9999999
 /// plain, others as 1.0E10; always with a fraction.
-static void java_layout(const char *digits, int n, int exponent, struct chn_buf *out)
+static void java_layout(const char *digits, int32_t n, int32_t exponent, struct chn_buf *out)
 {
   static const char zeros[] = "0000000";
   if (exponent < -3 || exponent >= 7) {
     chn_buf_addc(out, digits[0]);
     chn_buf_addc(out, '.');
     chn_buf_adds(out, n > 1 ? digits + 1 : "0");
-    chn_buf_addf(out, "E%d", exponent);
+    chn_buf_addf(out, "E%d", (int)exponent);
   } else if (exponent < 0) {
     chn_buf_adds(out, "0.");
     chn_buf_add(out, zeros, (size_t)(-exponent - 1));
@@ -59,35 +60,10 @@ void fetch_java_double(double v, struct chn_buf *out)
   if (special(v, out)) {
     return;
   }
-  char text[48];
-  codec_json_real_text(fabs(v), text);
-  char digits[32];
-  int n = 0;
-  int point = -1;
-  int before = 0;
-  int e = 0;
-  for (const char *c = text; *c != '\0' && *c != 'e'; c++) {
-    if (*c == '.') {
-      point = before;
-    } else if (n > 0 || *c != '0') {
-      digits[n++] = *c;
-      before++;
-    } else {
-      before += point >= 0 ? 0 : 1; // a leading zero before the point
-    }
-  }
-  const char *mark = strchr(text, 'e');
-  e = mark != NULL ? (int)strtol(mark + 1, NULL, 10) : 0;
-  // The exponent of the first digit that is not zero.
-  const char *first = text + strcspn(text, "123456789");
-  const char *dot = strchr(text, '.');
-  const char *whole_end = dot != NULL ? dot : mark != NULL ? mark : text + strlen(text);
-  e += first < whole_end ? (int)(whole_end - first) - 1 : -(int)(first - dot);
-  while (n > 1 && digits[n - 1] == '0') {
-    n--;
-  }
-  digits[n] = '\0';
-  java_layout(digits, n, e, out);
+  char digits[CHN_DIGITS_SIZE];
+  int32_t exponent = 0;
+  const int32_t n = chn_digits_of_double(fabs(v), digits, &exponent);
+  java_layout(digits, n, exponent, out);
 }
 
 void fetch_java_float(float v, struct chn_buf *out)
@@ -95,23 +71,10 @@ void fetch_java_float(float v, struct chn_buf *out)
   if (special((double)v, out)) {
     return;
   }
-  char text[32];
-  int precision = 1;
-  do {
-    snprintf(text, sizeof text, "%.*e", precision - 1, (double)fabsf(v));
-  } while (strtof(text, NULL) != fabsf(v) && ++precision <= 9);
-  char digits[16];
-  int n = 0;
-  for (const char *c = text; *c != 'e'; c++) {
-    if (*c != '.') {
-      digits[n++] = *c;
-    }
-  }
-  while (n > 1 && digits[n - 1] == '0') {
-    n--;
-  }
-  digits[n] = '\0';
-  java_layout(digits, n, (int)strtol(strchr(text, 'e') + 1, NULL, 10), out);
+  char digits[CHN_DIGITS_SIZE];
+  int32_t exponent = 0;
+  const int32_t n = chn_digits_of_float(fabsf(v), digits, &exponent);
+  java_layout(digits, n, exponent, out);
 }
 
 // ---- casting ----------------------------------------------------------------------------------
