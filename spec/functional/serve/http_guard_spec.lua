@@ -56,7 +56,8 @@ describe('chronon serve with tokens', function()
       assert.same({ 401, 'Bearer', 'a token is needed: Authorization: Bearer TOKEN' },
         { r.status, r.headers['www-authenticate'], why(r) })
     end
-    for _, wrong in ipairs({ 'no', 'for-tea', 'for-teamm', 'Basic for-team', 'Bearer ', 'Bearer', 'bearer  ', sha256('for-all') }) do
+    for _, wrong in ipairs({ 'no', 'for-tea', 'for-teamm', 'Basic for-team', 'Bearer ', 'Bearer', 'bearer  ',
+      sha256('for-all') }) do
       local r = post(GROUP_BY .. 'team.gt.v1', wrong)
       assert.same({ 401, 'the token is not known: Authorization: Bearer TOKEN' }, { r.status, why(r) }, wrong)
     end
@@ -134,7 +135,8 @@ describe('chronon serve with tokens', function()
       ['{}'] = 'wrong.json:1:1: ', ['[{"team":"a"}]'] = 'either "token" or "sha256" is needed', ['[{"token":"a"}]'] = 'no "team"',
       ['[1]'] = 'wrong.json:1:2: an object', ['[{"token":"a","team":"b","scope":[]}]'] = 'did you mean "scopes"?',
       ['[{"token":"a","team":"b","scopes":["write"]}]'] = 'read:TEAM, read:*, metrics and admin are known',
-      ['[{"token":"a","team":"b","scopes":"admin"}]'] = '"scopes" is a list', ['[{"sha256":"abc","team":"b"}]'] = '64 hexadecimal digits',
+      ['[{"token":"a","team":"b","scopes":"admin"}]'] = '"scopes" is a list',
+      ['[{"sha256":"abc","team":"b"}]'] = '64 hexadecimal digits',
       ['[{"token":"a","sha256":"b","team":"b"}]'] = 'either "token" or "sha256"', ['['] = 'wrong.json:1:',
     }) do
       program.write(file, text)
