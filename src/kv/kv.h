@@ -39,8 +39,8 @@ void kv_close(struct kv_store *store);
 /// The URL without its password, for messages.
 const char *kv_url(const struct kv_store *store);
 
-/// CHN_OK when the store answers. An LMDB folder that was removed or replaced while it is open still
-/// gives its old values; here it is CHN_E_IO.
+/// CHN_OK when the store answers. An LMDB folder that was removed or replaced while it is open
+/// still gives its old values; here it is CHN_E_IO.
 chn_status kv_ping(struct kv_store *store, struct chn_err *err);
 
 // --- datasets ---

@@ -133,10 +133,10 @@ window    from 2024-01-31 03:00:00.000 (1d, in hops of 1h)
 left out  1 hop before the window, 1 row at or after the query time
 
 piece  from                     until                    alone  note
-batch                           2024-02-01 00:00:00.000  null   
-hop    2024-01-31 20:00:00.000  2024-01-31 21:00:00.000  7      
-row    2024-02-01 01:00:00.000                           11     
-]], explain('team/gb.v1', 'user=u1', '--feature', 'n_sum_1d', unpack(AT)))
+batch                           2024-02-01 00:00:00.000  null
+hop    2024-01-31 20:00:00.000  2024-01-31 21:00:00.000  7
+row    2024-02-01 01:00:00.000                           11
+]], (explain('team/gb.v1', 'user=u1', '--feature', 'n_sum_1d', unpack(AT)):gsub(' +\n', '\n')))
       local out = explain('team/gb.v1', 'user=u1', '--feature', 'n_sum_1d', '--all', unpack(AT))
       assert.matches('100    no    at or after the query time', out, 1, true)
       assert.matches('5      no    before the window', out, 1, true)
