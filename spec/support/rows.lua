@@ -100,9 +100,11 @@ function M.read(wh, sql)
   return rows, columns
 end
 
---- A value as text, doubles to `digits` significant digits, for messages and sorting.
+--- A value as text, doubles that are not whole to `digits` significant digits, for messages and
+--- sorting.
 function M.text(v, digits)
   if v == NULL then return 'NULL' end
+  if type(v) == 'number' and v % 1 == 0 and math.abs(v) < 2 ^ 53 then return ('%.0f'):format(v) end
   if type(v) == 'number' then return (('%.' .. (digits or 17) .. 'g'):format(v)) end
   if type(v) ~= 'table' then return tostring(v) end
   local parts = {}
