@@ -1,9 +1,9 @@
 /// api_int.h: what stands behind the handles of chronon.h.
 #pragma once
-#include "chronon.h"
 #include "fetcher/fetch_json.h"
 #include "fetcher/log.h"
 #include "kv/kv.h"
+#include <chronon.h>
 
 struct chronon {
   struct kv_store *store;
