@@ -125,13 +125,28 @@ static bool fits(const struct agg_plan *plan, const struct avro_schema *batch,
 
 // ---- making -----------------------------------------------------------------------------------
 
+static enum stream_code code_of(const struct agg_part *p, enum avro_kind kind)
+{
+  const bool adds = p->op == AGG_SUM || p->op == AGG_COUNT;
+  if (kind == AVRO_LONG) {
+    return adds ? STREAM_ADDS_WHOLE : STREAM_OTHER;
+  }
+  if (kind != AVRO_DOUBLE) {
+    return p->op == AGG_AVERAGE                      ? STREAM_AVERAGE
+           : p->op == AGG_FIRST || p->op == AGG_LAST ? STREAM_ENDS_IR
+                                                     : STREAM_OTHER;
+  }
+  return adds ? STREAM_ADDS_REAL : STREAM_BEST_REAL;
+}
+
 static struct stream_ir *irs_of(const struct agg_part *parts, int32_t n,
                                 const struct avro_schema *record)
 {
   struct stream_ir *irs = chn_calloc((size_t)n + 1, sizeof *irs);
   for (int32_t i = 0; i < n; i++) {
-    irs[i] =
-        (struct stream_ir){ &parts[i], record->fields[i].schema, agg_is_float(parts[i].value) };
+    const struct avro_schema *schema = record->fields[i].schema;
+    irs[i] = (struct stream_ir){ code_of(&parts[i], schema->kind), &parts[i], schema,
+                                 agg_is_float(parts[i].value) };
   }
   return irs;
 }
@@ -153,7 +168,10 @@ static void make_fields(struct agg_stream *s, const struct avro_schema *row)
   s->n_fields = row->n_fields;
   s->fields = chn_calloc((size_t)row->n_fields + 1, sizeof *s->fields);
   for (int32_t i = 0; i < row->n_fields; i++) {
-    s->fields[i] = (struct stream_field){ row->fields[i].schema, row->fields[i].name, 0 };
+    s->fields[i] = (struct stream_field){ .kind = row->fields[i].schema->kind,
+                                          .tallies = s->of_rows + i * s->n_windows,
+                                          .schema = row->fields[i].schema,
+                                          .name = row->fields[i].name };
   }
   for (int32_t i = 0; i < s->plan->n_parts; i++) {
     const struct agg_part *p = &s->plan->parts[i];
@@ -211,8 +229,8 @@ struct agg_stream *agg_stream_new(const struct agg_plan *plan, enum agg_batch_ru
     s->tiles = irs_of(plan->bases, plan->n_bases, streamed->fields[0].schema);
     s->of_tiles = chn_calloc(n_bases * n_windows, sizeof *s->of_tiles);
   } else {
+    s->of_rows = chn_calloc((size_t)(streamed->n_fields + 1) * n_windows, sizeof *s->of_rows);
     make_fields(s, streamed);
-    s->of_rows = chn_calloc((size_t)(s->n_fields + 1) * n_windows, sizeof *s->of_rows);
   }
   return s;
 }
@@ -247,23 +265,48 @@ static const struct stream_tally no_rows = {
   .greatest = INT64_MIN,
   .min = INFINITY,
   .max = -INFINITY,
+  .first_ts = INT64_MAX,
+  .last_ts = INT64_MIN,
 };
 
-static void place_window(struct agg_stream *s, int32_t i)
+/// Keeps the instants since which windows hold the stream, each once and ascending.
+static void add_group(struct agg_stream *s, int64_t from)
 {
-  struct stream_window *w = &s->windows[i];
-  const struct agg_edges e = agg_edges_of(w->part, s->rule, s->end);
-  const bool bounded = w->part->window_ms != 0;
-  w->size = bounded ? e.size : -1;
-  w->from = agg_tail_at(w->part, s->q);
-  w->until = e.tail_until;
-  const int64_t from = w->from > s->end ? w->from : s->end;
-  w->group = 0;
-  while (w->group < s->n_groups && s->group_from[w->group] != from) {
-    w->group++;
+  int32_t i = s->n_groups;
+  for (int32_t k = 0; k < s->n_groups; k++) {
+    if (s->group_from[k] == from) {
+      return;
+    }
   }
-  if (w->group == s->n_groups) {
-    s->group_from[s->n_groups++] = from;
+  for (; i > 0 && s->group_from[i - 1] > from; i--) {
+    s->group_from[i] = s->group_from[i - 1];
+  }
+  s->group_from[i] = from;
+  s->n_groups++;
+}
+
+static int64_t streamed_from(const struct agg_stream *s, const struct stream_window *w)
+{
+  return w->from > s->end ? w->from : s->end;
+}
+
+static void place_windows(struct agg_stream *s)
+{
+  s->n_groups = 0;
+  for (int32_t i = 0; i < s->n_windows; i++) {
+    struct stream_window *w = &s->windows[i];
+    const struct agg_edges e = agg_edges_of(w->part, s->rule, s->end);
+    w->size = w->part->window_ms != 0 ? e.size : -1;
+    w->from = agg_tail_at(w->part, s->q);
+    w->until = e.tail_until;
+    add_group(s, streamed_from(s, w));
+  }
+  for (int32_t i = 0; i < s->n_windows; i++) {
+    struct stream_window *w = &s->windows[i];
+    w->group = 0;
+    while (s->group_from[w->group] != streamed_from(s, w)) {
+      w->group++;
+    }
   }
 }
 
@@ -271,10 +314,7 @@ void agg_stream_begin(struct agg_stream *s, int64_t end, int64_t q)
 {
   s->end = end;
   s->q = q;
-  s->n_groups = 0;
-  for (int32_t i = 0; i < s->n_windows; i++) {
-    place_window(s, i);
-  }
+  place_windows(s);
   memset(s->of_parts, 0, (size_t)s->plan->n_parts * sizeof *s->of_parts);
   if (s->tiles != NULL) {
     memset(s->of_tiles, 0, (size_t)s->plan->n_bases * (size_t)s->n_windows * sizeof *s->of_tiles);
@@ -284,7 +324,7 @@ void agg_stream_begin(struct agg_stream *s, int64_t end, int64_t q)
   }
 }
 
-static bool is_better(const struct stream_ir *ir, const struct stream_value *x,
+bool stream_is_better(const struct stream_ir *ir, const struct stream_value *x,
                       const struct stream_value *y)
 {
   const bool least = ir->part->op == AGG_MIN;
@@ -323,7 +363,7 @@ void stream_merge(const struct stream_ir *ir, struct stream_fold *into,
   switch (ir->part->op) {
   case AGG_VARIANCE: merge_variance(into, from); break;
   case AGG_MIN:
-  case AGG_MAX: into->v = is_better(ir, &from->v, &into->v) ? from->v : into->v; break;
+  case AGG_MAX: into->v = stream_is_better(ir, &from->v, &into->v) ? from->v : into->v; break;
   case AGG_FIRST: *into = from->ts < into->ts ? *from : *into; break;
   case AGG_LAST: *into = from->ts > into->ts ? *from : *into; break;
   default: // SUM, COUNT, AVERAGE
@@ -333,10 +373,14 @@ void stream_merge(const struct stream_ir *ir, struct stream_fold *into,
   }
 }
 
-/// What a tally says to an operation.
-static struct stream_fold fold_of(enum agg_op op, const struct stream_tally *t)
+/// What a field's tally says to an operation.
+static struct stream_fold fold_of(enum agg_op op, const struct avro_schema *s,
+                                  const struct stream_tally *t)
 {
   struct stream_fold f = { .has = t->count > 0, .count = t->count };
+  if (t->count == 0) {
+    return f;
+  }
   switch (op) {
   case AGG_MIN:
     f.v.whole = t->least;
@@ -352,11 +396,11 @@ static struct stream_fold fold_of(enum agg_op op, const struct stream_tally *t)
     break;
   case AGG_FIRST:
     f.ts = t->first_ts;
-    f.v = t->first;
+    f.v = stream_value_at(s, t->first, t->first_end);
     break;
   case AGG_LAST:
     f.ts = t->last_ts;
-    f.v = t->last;
+    f.v = stream_value_at(s, t->last, t->last_end);
     break;
   default: // SUM, COUNT, AVERAGE
     f.v.whole = t->whole;
@@ -373,8 +417,9 @@ static void add_streamed(struct agg_stream *s, int32_t i)
     stream_merge(ir, &s->of_parts[i], &s->of_tiles[ir->part->base * s->n_windows + group]);
     return;
   }
+  const int32_t field = s->field_of[i];
   const struct stream_fold f =
-      fold_of(ir->part->op, &s->of_rows[s->field_of[i] * s->n_windows + group]);
+      fold_of(ir->part->op, s->fields[field].schema, &s->of_rows[field * s->n_windows + group]);
   stream_merge(ir, &s->of_parts[i], &f);
 }
 

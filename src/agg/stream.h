@@ -30,9 +30,17 @@ void agg_stream_begin(struct agg_stream *s, int64_t end, int64_t q);
 chn_status agg_stream_batch(struct agg_stream *s, const void *bytes, size_t len,
                             struct chn_err *err);
 
-/// Adds a streamed value at `ts`: rows back to back, or tiles. Outside [end, q) it is only read.
+/// A streamed value: rows back to back, or tiles. Laid out as a store's answer (kv_version), whose
+/// array may be given for one.
+struct agg_streamed {
+  int64_t ts;
+  const void *bytes;
+  size_t len;
+} __attribute__((may_alias));
+
+/// Adds n streamed values. Those outside [end, q) count nowhere: before, they are not even read.
 /// CHN_E_CORRUPT.
-chn_status agg_stream_add(struct agg_stream *s, const void *bytes, size_t len, int64_t ts,
+chn_status agg_stream_add(struct agg_stream *s, const struct agg_streamed *values, size_t n,
                           struct chn_err *err);
 
 /// Appends each part's final value to outs[part], as agg_ir_finish; on CHN_E_CORRUPT nothing.

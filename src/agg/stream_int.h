@@ -37,18 +37,33 @@ struct stream_tally {
   double m2;
   int64_t first_ts;
   int64_t last_ts;
-  struct stream_value first;
-  struct stream_value last;
+  const unsigned char *first; ///< where the value lies, up to the end of its bytes; read at the end
+  const unsigned char *first_end;
+  const unsigned char *last;
+  const unsigned char *last_end;
 };
 
 struct stream_field {
+  enum avro_kind kind;
+  unsigned needs;
+  struct stream_tally *tallies; ///< one a group
   const struct avro_schema *schema;
   const char *name;
-  unsigned needs;
+};
+
+/// How a stored IR is merged.
+enum stream_code {
+  STREAM_OTHER,
+  STREAM_ADDS_REAL,
+  STREAM_ADDS_WHOLE,
+  STREAM_BEST_REAL,
+  STREAM_AVERAGE,
+  STREAM_ENDS_IR,
 };
 
 /// A stored IR.
 struct stream_ir {
+  enum stream_code code;
   const struct agg_part *part;
   const struct avro_schema *schema;
   bool is_float;
@@ -73,8 +88,8 @@ struct agg_stream {
   int64_t q;
   struct stream_window *windows;
   int32_t n_windows;
-  int32_t *window_of; ///< of a part
-  int64_t *group_from;
+  int32_t *window_of;  ///< of a part
+  int64_t *group_from; ///< ascending
   int32_t n_groups;
   struct stream_ir *parts;
   struct stream_ir *hops;      ///< bases, in a hop
@@ -87,6 +102,14 @@ struct agg_stream {
   struct stream_tally *of_rows; ///< field x window: of its group
   struct stream_fold *hop;      ///< bases of the hop at hand
 };
+
+/// A value that was read before.
+struct stream_value stream_value_at(const struct avro_schema *s, const unsigned char *at,
+                                    const unsigned char *end);
+
+/// Whether x beats y as a MIN or MAX.
+bool stream_is_better(const struct stream_ir *ir, const struct stream_value *x,
+                      const struct stream_value *y);
 
 /// *into += *from.
 void stream_merge(const struct stream_ir *ir, struct stream_fold *into,

@@ -11,7 +11,7 @@ struct reader {
 
 // ---- values -----------------------------------------------------------------------------------
 
-static bool take_long(struct reader *r, int64_t *out)
+static bool take_long_slowly(struct reader *r, int64_t *out)
 {
   const unsigned char *p = r->at;
   uint64_t value = 0;
@@ -28,6 +28,42 @@ static bool take_long(struct reader *r, int64_t *out)
     }
   }
   return false;
+}
+
+/// A zig-zag varint. Up to 8 bytes, of which an instant has 6, are brought together without a loop:
+/// the highest bits say where it ends, three steps close the gaps that they leave. Lengths are
+/// jumped on, not added, so that what follows need not wait for them.
+static inline bool take_long(struct reader *r, int64_t *out)
+{
+  uint64_t x = 0;
+  if (r->end - r->at < (ptrdiff_t)sizeof x) {
+    return take_long_slowly(r, out);
+  }
+  memcpy(&x, r->at, sizeof x);
+  if ((x & 0x80) == 0) {
+    r->at += 1;
+    x &= 0x7f;
+  } else if ((x & 0x8000) == 0) {
+    r->at += 2;
+    x = (x & 0x7f) | (x & 0x7f00) >> 1;
+  } else {
+    const uint64_t ends = ~x & 0x8080808080808080;
+    if (ends == 0) {
+      return take_long_slowly(r, out);
+    }
+    const int n = (__builtin_ctzll(ends) + 1) / 8;
+    if (n == 6) {
+      r->at += 6;
+    } else {
+      r->at += n;
+    }
+    x &= ends ^ (ends - 1); // up to the lowest end
+    x = (x & 0x007f007f007f007f) | (x & 0x7f007f007f007f00) >> 1;
+    x = (x & 0x00003fff00003fff) | (x & 0x3fff00003fff0000) >> 2;
+    x = (x & 0x000000000fffffff) | (x & 0x0fffffff00000000) >> 4;
+  }
+  *out = (int64_t)(x >> 1) ^ -(int64_t)(x & 1);
+  return true;
 }
 
 static bool take_raw(struct reader *r, size_t n, void *out)
@@ -137,14 +173,9 @@ static bool take_record(struct reader *r, const struct stream_ir *ir, struct str
   }
 }
 
-static bool take_ir(struct reader *r, const struct stream_ir *ir, struct stream_fold *out)
+/// An IR behind its branch.
+static bool take_state(struct reader *r, const struct stream_ir *ir, struct stream_fold *out)
 {
-  if (!take_branch(r, &out->has)) {
-    return false;
-  }
-  if (!out->has) {
-    return true;
-  }
   if (ir->schema->kind == AVRO_RECORD) {
     return take_record(r, ir, out);
   }
@@ -153,6 +184,11 @@ static bool take_ir(struct reader *r, const struct stream_ir *ir, struct stream_
   }
   out->count = out->v.whole; // COUNT
   return true;
+}
+
+static bool take_ir(struct reader *r, const struct stream_ir *ir, struct stream_fold *out)
+{
+  return take_branch(r, &out->has) && (!out->has || take_state(r, ir, out));
 }
 
 static chn_status corrupt_ir(const struct stream_ir *ir, struct chn_err *err)
@@ -274,117 +310,305 @@ chn_status agg_stream_batch(struct agg_stream *s, const void *bytes, size_t len,
              : status;
 }
 
-// ---- streamed values --------------------------------------------------------------------------
+// ---- streamed rows ----------------------------------------------------------------------------
 
-static void feed_extremes(struct stream_tally *t, const struct stream_value *v)
+struct stream_value stream_value_at(const struct avro_schema *s, const unsigned char *at,
+                                    const unsigned char *end)
 {
-  t->least = v->whole < t->least ? v->whole : t->least;
-  t->greatest = v->whole > t->greatest ? v->whole : t->greatest;
-  t->nan = t->nan || isnan(v->real);
-  if (v->real < t->min || (v->real == t->min && signbit(v->real))) {
-    t->min = v->real;
+  struct stream_value v = { 0 };
+  struct reader r = { at, end };
+  take_value(&r, s, &v);
+  return v;
+}
+
+/// A row's value on its way to the tallies.
+struct fed {
+  const unsigned char *at;
+  const unsigned char *end;
+  int64_t ts;
+  unsigned needs;
+};
+
+static void feed_ends(struct stream_tally *t, const struct fed *x)
+{
+  if (x->ts > t->last_ts) {
+    t->last_ts = x->ts;
+    t->last = x->at;
+    t->last_end = x->end;
   }
-  if (v->real > t->max || (v->real == t->max && !signbit(v->real))) {
-    t->max = v->real;
+  if (x->ts < t->first_ts) {
+    t->first_ts = x->ts;
+    t->first = x->at;
+    t->first_end = x->end;
   }
 }
 
-static void feed_ends(struct stream_tally *t, const struct stream_value *v, int64_t ts)
+static void feed_variance(struct stream_tally *t, double v)
 {
-  if (t->count == 0 || ts < t->first_ts) {
-    t->first_ts = ts;
-    t->first = *v;
-  }
-  if (t->count == 0 || ts > t->last_ts) {
-    t->last_ts = ts;
-    t->last = *v;
-  }
+  const double delta = v - t->mean;
+  t->mean += delta / (double)t->count;
+  t->m2 += delta * (v - t->mean);
 }
 
-static void feed(unsigned needs, struct stream_tally *t, const struct stream_value *v, int64_t ts)
+static inline void feed_real(struct stream_tally *t, double v, const struct fed *x)
 {
-  if ((needs & STREAM_EXTREMES) != 0) {
-    feed_extremes(t, v);
-  }
-  if ((needs & STREAM_ENDS) != 0) {
-    feed_ends(t, v, ts);
-  }
   t->count++;
-  t->whole = (int64_t)((uint64_t)t->whole + (uint64_t)v->whole);
-  t->real += v->real;
-  if ((needs & STREAM_VARIANCE) != 0) {
-    const double delta = v->real - t->mean;
-    t->mean += delta / (double)t->count;
-    t->m2 += delta * (v->real - t->mean);
+  t->real += v;
+  if ((x->needs & STREAM_EXTREMES) != 0) {
+    t->nan = t->nan || isnan(v);
+    t->min = v < t->min || (v == t->min && signbit(v)) ? v : t->min;
+    t->max = v > t->max || (v == t->max && !signbit(v)) ? v : t->max;
+  }
+  if ((x->needs & STREAM_ENDS) != 0) {
+    feed_ends(t, x);
+  }
+  if ((x->needs & STREAM_VARIANCE) != 0) {
+    feed_variance(t, v);
   }
 }
 
-/// One row. `counts`: it is of [end, q).
-static chn_status take_row(struct agg_stream *s, struct reader *r, int64_t ts, bool counts,
+static inline void feed_whole(struct stream_tally *t, int64_t v, const struct fed *x)
+{
+  t->count++;
+  t->whole = (int64_t)((uint64_t)t->whole + (uint64_t)v);
+  t->real += (double)v;
+  if ((x->needs & STREAM_EXTREMES) != 0) {
+    t->least = v < t->least ? v : t->least;
+    t->greatest = v > t->greatest ? v : t->greatest;
+  }
+  if ((x->needs & STREAM_ENDS) != 0) {
+    feed_ends(t, x);
+  }
+  if ((x->needs & STREAM_VARIANCE) != 0) {
+    feed_variance(t, (double)v);
+  }
+}
+
+/// Kinds that are rare.
+static bool feed_other(const struct stream_field *f, struct reader *r, struct fed *x, int32_t n)
+{
+  struct stream_value v = { 0 };
+  if (!take_value(r, f->schema, &v)) {
+    return false;
+  }
+  x->end = r->at;
+  for (int32_t g = 0; g < n; g++) {
+    if (f->kind == AVRO_FLOAT) {
+      feed_real(&f->tallies[g], v.real, x);
+    } else {
+      feed_whole(&f->tallies[g], v.whole, x);
+    }
+  }
+  return true;
+}
+
+/// One value behind its branch, for the first n tallies.
+static inline bool feed_field(const struct stream_field *f, struct reader *r, int64_t ts, int32_t n)
+{
+  struct fed x = { r->at, NULL, ts, f->needs };
+  struct stream_value v;
+  switch (f->kind) {
+  case AVRO_DOUBLE:
+    if (!take_raw(r, sizeof v.real, &v.real)) {
+      return false;
+    }
+    x.end = r->at;
+    for (int32_t g = 0; g < n; g++) {
+      feed_real(&f->tallies[g], v.real, &x);
+    }
+    return true;
+  case AVRO_LONG:
+    if (!take_long(r, &v.whole)) {
+      return false;
+    }
+    x.end = r->at;
+    for (int32_t g = 0; g < n; g++) {
+      feed_whole(&f->tallies[g], v.whole, &x);
+    }
+    return true;
+  case AVRO_BYTES:
+  case AVRO_STRING: // only its count and its ends are asked for
+    if (!take_text(r, &v)) {
+      return false;
+    }
+    x.end = r->at;
+    for (int32_t g = 0; g < n; g++) {
+      f->tallies[g].count++;
+      feed_ends(&f->tallies[g], &x);
+    }
+    return true;
+  default: return feed_other(f, r, &x, n);
+  }
+}
+
+static chn_status corrupt_field(const struct agg_stream *s, int32_t i, struct chn_err *err)
+{
+  return chn_fail(err, CHN_E_CORRUPT, "%s.%s: no value of its type", s->name, s->fields[i].name);
+}
+
+/// How many groups hold an instant.
+static inline int32_t groups_at(const struct agg_stream *s, int64_t ts)
+{
+  int32_t n = 0;
+  while (ts < s->q && n < s->n_groups && ts >= s->group_from[n]) {
+    n++;
+  }
+  return n;
+}
+
+static chn_status add_rows(struct agg_stream *s, const struct agg_streamed *values, size_t count,
                            struct chn_err *err)
 {
-  const int32_t n_groups = counts ? s->n_groups : 0;
-  for (int32_t i = 0; i < s->n_fields; i++) {
-    const struct stream_field *f = &s->fields[i];
-    struct stream_value v = { 0 };
-    bool has = false;
-    if (!take_branch(r, &has)) {
-      return chn_fail(err, CHN_E_CORRUPT, "%s.%s: no branch of its union", s->name, f->name);
-    }
-    if (!has) {
-      continue;
-    }
-    if (!take_value(r, f->schema, &v)) {
-      return chn_fail(err, CHN_E_CORRUPT, "%s.%s: no value of its type", s->name, f->name);
-    }
-    struct stream_tally *tallies = s->of_rows + i * s->n_windows;
-    for (int32_t g = 0; g < n_groups; g++) {
-      if (ts >= s->group_from[g]) {
-        feed(f->needs, &tallies[g], &v, ts);
+  const int32_t n_fields = s->n_fields;
+  for (size_t k = 0; k < count; k++) {
+    const struct agg_streamed *v = &values[k];
+    const int32_t n = groups_at(s, v->ts);
+    struct reader r = { v->bytes, (const unsigned char *)v->bytes + v->len };
+    do {
+      for (int32_t i = 0; i < n_fields && v->ts >= s->end; i++) {
+        bool has = false;
+        if (!take_branch(&r, &has) || (has && !feed_field(&s->fields[i], &r, v->ts, n))) {
+          return corrupt_field(s, i, err);
+        }
       }
-    }
+    } while (r.at < r.end && v->ts >= s->end);
   }
   return CHN_OK;
 }
 
-static chn_status take_tile(struct agg_stream *s, struct reader *r, int64_t ts, bool counts,
-                            struct chn_err *err)
+// ---- tiles ------------------------------------------------------------------------------------
+
+static inline bool merge_average(struct reader *r, struct stream_fold *folds, int32_t n)
 {
-  const int32_t n_groups = counts ? s->n_groups : 0;
+  double sum = 0;
+  int64_t count = 0;
+  bool has[2] = { false, false };
+  if (!take_branch(r, &has[0]) || !has[0] || !take_raw(r, sizeof sum, &sum) ||
+      !take_branch(r, &has[1]) || !has[1] || !take_int(r, ROW_INT, &count)) {
+    return false;
+  }
+
+  for (int32_t g = 0; g < n; g++) {
+    folds[g].has = true;
+    folds[g].v.real += sum;
+    folds[g].count += count;
+  }
+  return true;
+}
+
+static inline bool merge_ends(struct reader *r, const struct stream_ir *ir,
+                              struct stream_fold *folds, int32_t n)
+{
+  bool has[2] = { false, false };
+  int64_t ts = 0;
+  struct stream_value v;
+  v.whole = 0;
+  if (!take_branch(r, &has[0]) || !has[0] || !take_long(r, &ts) || !take_branch(r, &has[1]) ||
+      !has[1] || !take_value(r, ir->schema->fields[1].schema, &v)) {
+    return false;
+  }
+  const bool last = ir->part->op == AGG_LAST;
+  for (int32_t g = 0; g < n; g++) {
+    struct stream_fold *f = &folds[g];
+    if (!f->has || (last ? ts > f->ts : ts < f->ts)) {
+      f->has = true;
+      f->ts = ts;
+      f->v = v;
+    }
+  }
+  return true;
+}
+
+/// Reads an IR and merges it to the first n folds: the frequent ones without a fold between.
+static inline bool merge_ir(struct reader *r, const struct stream_ir *ir, struct stream_fold *folds,
+                            int32_t n)
+{
+  struct stream_value v;
+  switch (ir->code) {
+  case STREAM_ADDS_REAL:
+    if (!take_raw(r, sizeof v.real, &v.real)) {
+      return false;
+    }
+    for (int32_t g = 0; g < n; g++) {
+      folds[g].has = true;
+      folds[g].v.real += v.real;
+    }
+    return true;
+  case STREAM_ADDS_WHOLE:
+    if (!take_long(r, &v.whole)) {
+      return false;
+    }
+    for (int32_t g = 0; g < n; g++) {
+      folds[g].has = true;
+      folds[g].v.whole = (int64_t)((uint64_t)folds[g].v.whole + (uint64_t)v.whole);
+      folds[g].count = folds[g].v.whole;
+    }
+    return true;
+  case STREAM_BEST_REAL:
+    if (!take_raw(r, sizeof v.real, &v.real)) {
+      return false;
+    }
+    for (int32_t g = 0; g < n; g++) {
+      if (!folds[g].has || stream_is_better(ir, &v, &folds[g].v)) {
+        folds[g].v.real = v.real;
+      }
+      folds[g].has = true;
+    }
+    return true;
+  case STREAM_AVERAGE: return merge_average(r, folds, n);
+  case STREAM_ENDS_IR: return merge_ends(r, ir, folds, n);
+  default: break;
+  }
+  struct stream_fold x = { .has = true };
+  if (!take_state(r, ir, &x)) {
+    return false;
+  }
+  for (int32_t g = 0; g < n; g++) {
+    stream_merge(ir, &folds[g], &x);
+  }
+  return true;
+}
+
+static chn_status take_tile(struct agg_stream *s, struct reader *r, int32_t n, struct chn_err *err)
+{
   bool has = false;
   if (!take_branch(r, &has)) {
     return chn_fail(err, CHN_E_CORRUPT, "%s.collapsedIr: no branch of its union", s->name);
   }
   for (int32_t i = 0; i < s->plan->n_bases && has; i++) {
-    struct stream_fold x;
-    memset(&x, 0, sizeof x);
-    if (!take_ir(r, &s->tiles[i], &x)) {
+    bool set = false;
+    if (!take_branch(r, &set) ||
+        (set && !merge_ir(r, &s->tiles[i], s->of_tiles + i * s->n_windows, n))) {
       return corrupt_ir(&s->tiles[i], err);
     }
-    struct stream_fold *folds = s->of_tiles + i * s->n_windows;
-    for (int32_t g = 0; g < n_groups; g++) {
-      if (ts >= s->group_from[g]) {
-        stream_merge(&s->tiles[i], &folds[g], &x);
-      }
-    }
   }
-  bool flag = false;
   unsigned char complete = 0;
-  if (!take_branch(r, &flag) || (flag && (!take_raw(r, 1, &complete) || complete > 1))) {
+  if (!take_branch(r, &has) || (has && (!take_raw(r, 1, &complete) || complete > 1))) {
     return chn_fail(err, CHN_E_CORRUPT, "%s.isComplete: no value of its type", s->name);
   }
   return CHN_OK;
 }
 
-chn_status agg_stream_add(struct agg_stream *s, const void *bytes, size_t len, int64_t ts,
+static chn_status add_tiles(struct agg_stream *s, const struct agg_streamed *values, size_t count,
+                            struct chn_err *err)
+{
+  chn_status status = CHN_OK;
+  for (size_t k = 0; k < count && status == CHN_OK; k++) {
+    const struct agg_streamed *v = &values[k];
+    struct reader r = { v->bytes, (const unsigned char *)v->bytes + v->len };
+    const int32_t n = groups_at(s, v->ts);
+    while (status == CHN_OK && v->ts >= s->end) {
+      status = take_tile(s, &r, n, err);
+      if (r.at >= r.end) {
+        break;
+      }
+    }
+  }
+  return status;
+}
+
+chn_status agg_stream_add(struct agg_stream *s, const struct agg_streamed *values, size_t n,
                           struct chn_err *err)
 {
-  struct reader r = { bytes, (const unsigned char *)bytes + len };
-  const bool counts = ts >= s->end && ts < s->q;
-  chn_status status = CHN_OK;
-  do {
-    status =
-        s->tiles != NULL ? take_tile(s, &r, ts, counts, err) : take_row(s, &r, ts, counts, err);
-  } while (status == CHN_OK && r.at < r.end);
-  return status;
+  return s->tiles != NULL ? add_tiles(s, values, n, err) : add_rows(s, values, n, err);
 }

@@ -1,5 +1,5 @@
 // From the store's bytes to base columns: the batch value of a key, and what was streamed since.
-#include <string.h>
+#include <stddef.h>
 
 #include "fetcher/fetcher_int.h"
 
@@ -210,6 +210,11 @@ static bool add_stream(struct merge *m)
   return true;
 }
 
+_Static_assert(offsetof(struct kv_version, data) == offsetof(struct agg_streamed, bytes) &&
+                   offsetof(struct kv_version, len) == offsetof(struct agg_streamed, len) &&
+                   sizeof(struct kv_version) == sizeof(struct agg_streamed),
+               "what a store answers is what a stream takes");
+
 /// All at once from the bytes.
 static bool serve_fast(struct merge *m)
 {
@@ -219,11 +224,9 @@ static bool serve_fast(struct merge *m)
       agg_stream_batch(f, m->batch->data, m->batch->len, &m->s->err) != CHN_OK) {
     return fail(m, "batch IR");
   }
-  for (size_t i = 0; i < m->n_stream; i++) {
-    const struct kv_version *v = &m->stream[i];
-    if (v->ts >= m->end && agg_stream_add(f, v->data, v->len, v->ts, &m->s->err) != CHN_OK) {
-      return fail(m, streamed_name(m));
-    }
+  const struct agg_streamed *values = (const struct agg_streamed *)m->stream;
+  if (agg_stream_add(f, values, m->n_stream, &m->s->err) != CHN_OK) {
+    return fail(m, streamed_name(m));
   }
   return agg_stream_end(f, m->outs, &m->s->err) == CHN_OK || fail(m, "values");
 }
