@@ -244,7 +244,7 @@ static int run_compile(struct cli_context *ctx)
              "name a definition (chronon compile joins/team/file.lua), or all: --all");
     return cli_fail(ctx, &err, true);
   }
-  if (cli_repo_find(ctx, true, &err) != CHN_OK) {
+  if (cli_repo_find(ctx, CLI_REPO_TEAMS, &err) != CHN_OK) {
     return cli_fail(ctx, &err, false);
   }
   options.repo = ctx->repo.root;

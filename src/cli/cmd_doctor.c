@@ -79,7 +79,7 @@ static void check_repo(struct check *k)
 {
   struct chn_err err = { 0 };
   const struct cli_repo *repo = &k->ctx->repo;
-  if (cli_repo_find(k->ctx, false, &err) != CHN_OK) {
+  if (cli_repo_find(k->ctx, CLI_REPO_MAY_LACK, &err) != CHN_OK) {
     row(k, "repo", repo->root, "", err.msg);
   } else {
     const bool found = repo->source == CLI_FROM_DEFAULT;

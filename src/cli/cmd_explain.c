@@ -73,7 +73,8 @@ static int run_explain(struct cli_context *ctx)
   struct chn_err err = { 0 }, ignored;
   struct cli_fetch_what what = { 0 };
   struct cli_fetch f = { 0 };
-  if (cli_repo_find(ctx, cli_get(&ctx->args, "conf") != NULL, &err) != CHN_OK) {
+  if (cli_repo_find(ctx, cli_get(&ctx->args, "conf") ? CLI_REPO_FOLDER : CLI_REPO_MAY_LACK, &err) !=
+      CHN_OK) {
     return cli_fail(ctx, &err, false);
   }
   chn_status s = cli_fetch_read(ctx, &what, &err);

@@ -99,7 +99,7 @@ static int run_fetch(struct cli_context *ctx)
   struct chn_err err = { 0 };
   struct cli_fetch_what what = { 0 };
   const bool conf = cli_get(&ctx->args, "conf") || cli_get(&ctx->args, "conf-path");
-  if (cli_repo_find(ctx, conf, &err) != CHN_OK) {
+  if (cli_repo_find(ctx, conf ? CLI_REPO_FOLDER : CLI_REPO_MAY_LACK, &err) != CHN_OK) {
     return cli_fail(ctx, &err, false);
   }
   if (cli_fetch_read(ctx, &what, &err) != CHN_OK) {

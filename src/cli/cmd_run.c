@@ -118,7 +118,7 @@ static int run_run(struct cli_context *ctx)
     return cli_fail(ctx, &err, true);
   }
   const char *name = run_mode_needs_conf(mode) ? cli_get(&ctx->args, "conf") : NULL;
-  if (cli_repo_find(ctx, true, &err) != CHN_OK ||
+  if (cli_repo_find(ctx, CLI_REPO_FOLDER, &err) != CHN_OK ||
       (name != NULL && cli_conf_read(ctx, "conf", name, &conf, &err) != CHN_OK) ||
       run_env_take(ctx, mode, name != NULL ? &conf : NULL, &err) != CHN_OK ||
       read_command_line(ctx, &mode, &options, &ranges, &err) != CHN_OK ||

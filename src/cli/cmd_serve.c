@@ -136,7 +136,8 @@ static int run_serve(struct cli_context *ctx)
   struct http_options h = { 0 };
   struct fetcher_options f = { 0 };
   struct kv_store *store = NULL;
-  if (cli_repo_find(ctx, false, &err) != CHN_OK || read_options(ctx, &h, &f, &err) != CHN_OK) {
+  if (cli_repo_find(ctx, CLI_REPO_MAY_LACK, &err) != CHN_OK ||
+      read_options(ctx, &h, &f, &err) != CHN_OK) {
     return cli_fail(ctx, &err, true);
   }
   chn_status status = cli_store_open(ctx, false, &store, &err);

@@ -165,7 +165,7 @@ static int run_sql(struct cli_context *ctx)
     return cli_fail(ctx, &err, true);
   }
   struct wh *wh = NULL;
-  if (cli_repo_find(ctx, false, &err) != CHN_OK) {
+  if (cli_repo_find(ctx, CLI_REPO_MAY_LACK, &err) != CHN_OK) {
     return cli_fail(ctx, &err, false);
   }
   if (cli_warehouse_open(ctx, &wh, &err) != CHN_OK) {

@@ -14,11 +14,19 @@ static bool ends_with(const char *s, const char *suffix)
   return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
-// A name without its place under production/ is most likely a definition in Lua.
-static bool is_definition(const char *name)
+static bool is_source(const char *name)
 {
-  return ends_with(name, ".lua") || strncmp(name, "group_bys/", 10) == 0 ||
-         strncmp(name, "joins/", 6) == 0 || strncmp(name, "staging_queries/", 16) == 0;
+  return ends_with(name, ".lua") || ends_with(name, ".py");
+}
+
+// In a repo with a teams.json, a name that is nowhere and lacks its place under production/ is most
+// likely a definition.
+static bool is_definition(const struct cli_context *ctx, const char *name)
+{
+  return is_source(name) ||
+         (ctx->repo.teams != NULL &&
+          (strncmp(name, "group_bys/", 10) == 0 || strncmp(name, "joins/", 6) == 0 ||
+           strncmp(name, "staging_queries/", 16) == 0));
 }
 
 static const char *nearest_file(struct arena *a, const char *path)
@@ -42,7 +50,7 @@ static const char *nearest_file(struct arena *a, const char *path)
 static chn_status not_there(struct cli_context *ctx, const char *option, const char *name,
                             const char *path, struct chn_err *err)
 {
-  if (is_definition(name)) {
+  if (is_definition(ctx, name)) {
     return chn_fail(
         err, CHN_E_ARGUMENT,
         "--%s %s is a definition, and compiled ones run: `chronon compile --conf %s`, then "
@@ -69,7 +77,7 @@ chn_status cli_conf_path(struct cli_context *ctx, const char *option, const char
   if (access(path, F_OK) != 0 && access(name, F_OK) == 0) {
     path = name;
   }
-  if (access(path, F_OK) != 0 || is_definition(name)) {
+  if (access(path, F_OK) != 0 || is_source(name)) {
     return not_there(ctx, option, name, path, err);
   }
   struct stat st;

@@ -37,9 +37,16 @@ void cli_note(const struct cli_context *ctx, const char *fmt, ...)
 /// Writes to stdout and empties the buffer. False when nobody reads any more (a closed pipe).
 bool cli_print(struct chn_buf *out);
 
-/// Finds the repo: --repo, CHRONON_REPO, CHRONON_REPO_PATH, else upwards. A repo that was named
-/// must exist; without `needed`, none may be found.
-chn_status cli_repo_find(struct cli_context *ctx, bool needed, struct chn_err *err);
+/// What a command wants of a repo. A compiled definition carries what teams.json gave it, so a
+/// folder of such definitions is repo enough to run them.
+enum cli_repo_need {
+  CLI_REPO_MAY_LACK, ///< none need be found; a named one has a teams.json
+  CLI_REPO_TEAMS,    ///< one with a teams.json
+  CLI_REPO_FOLDER,   ///< without a teams.json, the folder named or the working folder
+};
+
+/// Finds the repo: --repo, CHRONON_REPO, CHRONON_REPO_PATH, else upwards.
+chn_status cli_repo_find(struct cli_context *ctx, enum cli_repo_need need, struct chn_err *err);
 
 /// The warehouse folder; valid after cli_repo_find.
 const char *cli_warehouse_root(struct cli_context *ctx);

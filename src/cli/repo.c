@@ -68,7 +68,19 @@ static void take_common_env(struct cli_context *ctx)
   }
 }
 
-chn_status cli_repo_find(struct cli_context *ctx, bool needed, struct chn_err *err)
+// Whether there is no teams.json, and the folder stands for the repo.
+static bool without_teams(struct cli_context *ctx, const char *named)
+{
+  const char *folder = named ? named : ".";
+  const bool lacks = named ? !has_teams(&ctx->arena, named) : !find_upwards(&ctx->arena);
+  if (lacks && access(folder, X_OK) == 0) {
+    ctx->repo.root = folder;
+    return true;
+  }
+  return false;
+}
+
+chn_status cli_repo_find(struct cli_context *ctx, enum cli_repo_need need, struct chn_err *err)
 {
   const struct cli_value *v = cli_args_find(&ctx->args, "repo");
   if (!v || !v->n) {
@@ -81,13 +93,16 @@ chn_status cli_repo_find(struct cli_context *ctx, bool needed, struct chn_err *e
     named = from_run_py;
     ctx->repo.source = CLI_FROM_ENV;
   }
+  if (need == CLI_REPO_FOLDER && without_teams(ctx, named)) {
+    return CHN_OK;
+  }
   if (named && !has_teams(&ctx->arena, named)) {
     return chn_fail(err, CHN_E_NOT_FOUND, "repo %s: no %s there; `chronon init %s` makes a repo",
                     named, TEAMS, named);
   }
   ctx->repo.root = named ? named : find_upwards(&ctx->arena);
   if (!ctx->repo.root) {
-    return needed
+    return need == CLI_REPO_TEAMS
                ? chn_fail(err, CHN_E_NOT_FOUND,
                           "no %s in this folder or above it: go to a repo, name it with --repo, or "
                           "make one: chronon init DIR",

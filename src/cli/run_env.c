@@ -149,9 +149,8 @@ chn_status run_env_take(struct cli_context *ctx, const struct run_mode *mode,
   struct teams teams = { 0 };
   struct layers l = { .ctx = ctx, .meta = conf != NULL ? conf->meta_data : NULL };
   l.mode = mode->name;
-  const chn_status status = teams_read(&ctx->arena, ctx->repo.root, &teams, err);
-  if (status != CHN_OK) {
-    return status;
+  if (ctx->repo.teams != NULL && teams_read(&ctx->arena, ctx->repo.root, &teams, err) != CHN_OK) {
+    return err->code;
   }
   l.teams = teams_mode_env(&ctx->arena, &teams, l.meta != NULL ? l.meta->team : NULL,
                            cli_get(&ctx->args, "env"), l.mode, &l.n_teams);
