@@ -47,8 +47,8 @@ chn_status fetcher_open(struct kv_store *store, const struct fetcher_options *op
 void fetcher_close(struct fetcher *f);
 
 /// Looks all metadata up again that is known, now, and swaps what could be read; requests go on
-/// meanwhile. Gives the first failure (what failed stays as it was) and, if asked, the number of
-/// plans that changed.
+/// meanwhile. Gives the first failure (what failed stays as it was; a name that was asked for and
+/// never was is none) and, if asked, the number of plans that changed.
 chn_status fetcher_reload(struct fetcher *f, int32_t *changed, struct chn_err *err);
 
 /// Adds the definition of a Join (Chronon's JSON), which then goes before the store's.

@@ -394,6 +394,15 @@ static struct fetch_meta_slot *slot_at(struct fetcher *f, int32_t n)
   return slot;
 }
 
+/// A name that somebody asked for and that never was is no failure of a reload.
+static bool never_was(struct fetcher *f, const struct fetch_meta_slot *slot)
+{
+  pthread_mutex_lock(&f->lock);
+  const bool none = slot->plan == NULL;
+  pthread_mutex_unlock(&f->lock);
+  return none;
+}
+
 chn_status fetcher_reload(struct fetcher *f, int32_t *changed, struct chn_err *err)
 {
   struct kv_reader *reader = NULL;
@@ -407,7 +416,7 @@ chn_status fetcher_reload(struct fetcher *f, int32_t *changed, struct chn_err *e
   for (int32_t i = 0; (slot = slot_at(f, i)) != NULL; i++) {
     chn_status s = CHN_OK;
     n += reload(f, reader, slot, &s, status == CHN_OK ? err : NULL) ? 1 : 0;
-    status = status == CHN_OK ? s : status;
+    status = status == CHN_OK && !(s == CHN_E_NOT_FOUND && never_was(f, slot)) ? s : status;
   }
   pthread_mutex_unlock(&f->loading);
   kv_reader_close(reader);

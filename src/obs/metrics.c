@@ -306,7 +306,7 @@ void obs_text_value(struct chn_buf *out, const char *name, const char *labels, d
   } else if (value == floor(value) && fabs(value) < 1e15) {
     chn_buf_addf(out, " %.0f\n", value);
   } else {
-    chn_buf_addf(out, " %.9g\n", value);
+    chn_buf_addf(out, " %.15g\n", value);
   }
 }
 

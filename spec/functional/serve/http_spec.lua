@@ -242,24 +242,107 @@ describe('chronon serve', function()
       assert.is_true(b.process_resident_memory_bytes > 1e6)
     end)
 
+    it('writes metrics as Prometheus reads them', function()
+      post(JOIN .. 'team%2Fj1.v1', '[{"uid":1}]')
+      local text = s:ask('/metrics').body
+      local kinds, seen, current, buckets = {}, {}, nil, {}
+      assert.equal('\n', text:sub(-1))
+      for line in text:gmatch('([^\n]*)\n') do
+        local kind_of, kind = line:match('^# TYPE ([%a_:][%w_:]*) (%l+)$')
+        local name, labels, value = line:match('^([%a_:][%w_:]*)(%b{}) (%S+)$')
+        if not name then
+          name, value = line:match('^([%a_:][%w_:]*) (%S+)$')
+          labels = '{}'
+        end
+        if kind_of then
+          assert.is_nil(kinds[kind_of], line)
+          assert.is_true(kind == 'counter' or kind == 'gauge' or kind == 'histogram', line)
+          assert.equal(kind == 'counter', kind_of:match('_total$') ~= nil, line)
+          kinds[kind_of], current = kind, kind_of
+        elseif name then
+          local family = kinds[name] and name or name:gsub('_%l+$', '')
+          assert.equal(current, family, line)
+          assert.is_number(tonumber(value), line)
+          assert.is_nil(seen[name .. labels], line)
+          seen[name .. labels] = tonumber(value)
+          for rest in labels:sub(2, -2):gsub('[%a_][%w_]*="[^"\\]*",?', ''):gmatch('.+') do error(line .. ': ' .. rest) end
+          local bound = name:match('_bucket$') and labels:match('le="([^"]+)"')
+          if bound then
+            local id = name .. labels:gsub(',?le="[^"]+"', '')
+            assert.is_true(tonumber(value) >= (buckets[id] or 0), line)
+            buckets[id] = tonumber(value)
+            if bound == '+Inf' then buckets[id .. 'whole'] = tonumber(value) end
+          end
+        else
+          assert.matches('^# HELP [%a_:][%w_:]* %S', line)
+        end
+      end
+      local one = '{join="team.j1.v1"}'
+      assert.equal(buckets['chronon_fetch_seconds_bucket' .. one .. 'whole'], seen['chronon_fetch_seconds_count' .. one])
+      assert.is_near(os.time(), seen['process_start_time_seconds{}'], 300)
+    end)
+
+    --- The table of src/http/routes.c: "get /ping" by label.
+    local function routes()
+      local out, labels = {}, {}
+      for path, label, methods in program.read('src/http/routes.c'):gmatch('{ "(/[^"]*)", "(%l+)", ([%u |]+),') do
+        labels[#labels + 1] = label
+        if path:sub(-1) == '/' then path = path .. '{name}' end
+        for method in methods:gmatch('%u+') do out[#out + 1] = method:lower() .. ' ' .. path end
+      end
+      table.sort(out)
+      return out, labels
+    end
+
+    local function each_ref(doc, f)
+      for k, v in pairs(doc) do
+        if k == '$ref' then f(v) elseif type(v) == 'table' then each_ref(v, f) end
+      end
+    end
+
     it('describes every route', function()
       local doc = json.decode(s:ask('/openapi.json').body)
       assert.equal('3.0.3', doc.openapi)
-      local paths = {}
+      assert.is_string(doc.info.title and doc.info.version)
+      local paths, ids = {}, {}
       for path, methods in pairs(doc.paths) do
         for method, op in pairs(methods) do
           paths[#paths + 1] = method .. ' ' .. path
-          assert.is_string(op.operationId)
-          assert.is_table(op.responses['200'])
+          assert.is_nil(ids[op.operationId])
+          ids[op.operationId] = true
+          for status, response in pairs(op.responses) do
+            assert.matches('^[2-5]%d%d$', status)
+            assert.is_string(response.description)
+          end
+          local declared = {}
+          for _, p in ipairs(op.parameters or {}) do declared[p.name] = p['in'] == 'path' and p.required or nil end
+          for name in path:gmatch('{(%w+)}') do assert.is_true(declared[name]) end
+          for _, scheme in ipairs(op.security or {}) do
+            for name in pairs(scheme) do assert.is_table(doc.components.securitySchemes[name]) end
+          end
           local real = path:gsub('{name}', 'team%%2Fj1.v1') .. (path:match('{name}') and method == 'get' and '?uid=1' or '')
           local r = s:ask(real, { method = method:upper(), body = method == 'post' and '[]' or nil })
-          assert.is_table(op.responses[tostring(r.status)], real .. ' ' .. r.status)
+          assert.equal(200, r.status)
+          local media = next(op.responses['200'].content)
+          assert.equal(media, r.headers['content-type']:match('^[^;]+'))
         end
       end
+      each_ref(doc, function(ref)
+        local at = doc
+        for step in ref:gmatch('[^#/]+') do at = assert(at[step], ref) end
+      end)
       table.sort(paths)
-      assert.same({ 'get /config', 'get /healthz', 'get /metrics', 'get /openapi.json', 'get /ping', 'get /readyz',
-        'get /v1/features/groupby/{name}', 'get /v1/features/join/{name}', 'post /admin/reload',
-        'post /v1/features/groupby/{name}', 'post /v1/features/join/{name}' }, paths)
+      assert.equal(11, #paths)
+      assert.same(routes(), paths)
+    end)
+
+    it('is described in docs/reference/http.md, route by route and series by series', function()
+      local page = program.read('docs/reference/http.md')
+      for _, route in ipairs((routes())) do
+        local method, path = route:match('^(%l+) (.*)$')
+        assert.matches('| ' .. method:upper() .. ' `' .. path:gsub('{name}', ':name') .. '`', page, 1, true)
+      end
+      for name in s:ask('/metrics').body:gmatch('# TYPE (%S+)') do assert.matches('`' .. name .. '`', page, 1, true) end
     end)
   end)
 
