@@ -124,6 +124,13 @@ function Run:bare(bytes)
   return self:serve("bare", { self.data.build .. "/serve_bare", ("%d"):format(self.threads), ("%d"):format(bytes) })
 end
 
+--- What a process has used, in steps of 10 ms.
+local function cpu_seconds(server)
+  local user, system = data.slurp(("/proc/%d/stat"):format(server.pid)):match("%) %S+" .. (" %S+"):rep(10) ..
+    " (%d+) (%d+)")
+  return (tonumber(user) + tonumber(system)) / 100
+end
+
 --- One run of the client against a server; `more` are its further options.
 function Run:load(server, case, more)
   local argv = {
@@ -133,7 +140,10 @@ function Run:load(server, case, more)
     ("connections=%d"):format(CONNECTIONS),
   }
   for name, value in pairs(more or {}) do table.insert(argv, ("%s=%.0f"):format(name, value)) end
-  return self:numbers("load", argv, LIMIT_SECONDS + (more and more.requests or 0) / 1000)
+  local before = cpu_seconds(server)
+  local r = self:numbers("load", argv, LIMIT_SECONDS + (more and more.requests or 0) / 1000)
+  r.cpu_us = (cpu_seconds(server) - before) / r.requests * 1e6
+  return r
 end
 
 --- Memory of a process that is no file's, in MB.
@@ -168,16 +178,20 @@ function Run:http(case)
 end
 
 local function print_http(results)
-  print(("  %-10s %8s %8s %6s %8s %9s %9s %7s %6s %9s"):format("case", "rps", "bare", "ratio", "at rps", "p99 µs",
-    "bare p99", "ratio", "bytes", "memory"))
+  print(("  %-10s %7s %7s %6s %7s %6s %6s %8s %9s %9s %6s %6s %9s"):format("case", "rps", "bare", "ratio",
+    "CPU µs", "bare", "ratio", "at rps", "p99 µs", "bare p99", "ratio", "bytes", "memory"))
   local json = {}
   for _, r in ipairs(results) do
     local rps_ratio, p99_ratio = r.closed.rps / r.bare_closed.rps, r.open.p99_us / r.bare_open.p99_us
-    print(("  %-10s %8.0f %8.0f %6.2f %8.0f %9.0f %9.0f %7.2f %6.0f %6.1f MB"):format(r.case.name, r.closed.rps,
-      r.bare_closed.rps, rps_ratio, r.rate, r.open.p99_us, r.bare_open.p99_us, p99_ratio, r.bytes, r.rss_mb))
+    local cpu_ratio = r.bare_closed.cpu_us / r.closed.cpu_us
+    print(("  %-10s %7.0f %7.0f %6.2f %6.1f %6.1f %6.2f %8.0f %9.0f %9.0f %6.2f %6.0f %6.1f MB"):format(r.case.name,
+      r.closed.rps, r.bare_closed.rps, rps_ratio, r.closed.cpu_us, r.bare_closed.cpu_us, cpu_ratio, r.rate,
+      r.open.p99_us, r.bare_open.p99_us, p99_ratio, r.bytes, r.rss_mb))
     if r.growth_mb then print(("  %-10s grew by %.2f MB"):format("", r.growth_mb)) end
     table.insert(json, { r.case.name, {
-      { "rps", r.closed.rps }, { "bare_rps", r.bare_closed.rps }, { "ratio_rps", rps_ratio }, { "rate", r.rate },
+      { "rps", r.closed.rps }, { "bare_rps", r.bare_closed.rps }, { "ratio_rps", rps_ratio },
+      { "cpu_us", r.closed.cpu_us }, { "bare_cpu_us", r.bare_closed.cpu_us }, { "ratio_cpu", cpu_ratio },
+      { "rate", r.rate },
       { "p99_us", r.open.p99_us }, { "bare_p99_us", r.bare_open.p99_us }, { "ratio_p99", p99_ratio },
       { "bytes", r.bytes }, { "rss_mb", r.rss_mb }, { "growth_mb", r.growth_mb or false },
     } })
@@ -198,14 +212,16 @@ function Run:batch(case)
 end
 
 local function print_batch(results)
-  print(("  %-10s %12s %12s %7s %12s %9s"):format("case", "1: keys/s", "100: keys/s", "ratio", "100: p99 µs", "memory"))
+  print(("  %-10s %12s %12s %7s %16s %16s %12s %9s"):format("case", "1: keys/s", "100: keys/s", "ratio",
+    "1: CPU µs a key", "100: CPU µs a key", "100: p99 µs", "memory"))
   local json = {}
   for _, r in ipairs(results) do
     local ratio = r.batch.keys_per_s / r.single.keys_per_s
-    print(("  %-10s %12.0f %12.0f %7.2f %12.0f %6.1f MB"):format(r.case.name, r.single.keys_per_s,
-      r.batch.keys_per_s, ratio, r.batch.p99_us, r.rss_mb))
+    print(("  %-10s %12.0f %12.0f %7.2f %15.1f %17.1f %12.0f %6.1f MB"):format(r.case.name, r.single.keys_per_s,
+      r.batch.keys_per_s, ratio, r.single.cpu_us, r.batch.cpu_us / 100, r.batch.p99_us, r.rss_mb))
     table.insert(json, { r.case.name, {
       { "keys_per_s_1", r.single.keys_per_s }, { "keys_per_s_100", r.batch.keys_per_s }, { "ratio", ratio },
+      { "cpu_us_1", r.single.cpu_us }, { "cpu_us_100", r.batch.cpu_us / 100 },
       { "p99_us_100", r.batch.p99_us }, { "rss_mb", r.rss_mb },
     } })
   end

@@ -1,14 +1,11 @@
 // A client of many connections that stay open, in one thread, for our server and for the bare one.
 //
 //     serve_load port=P path=/v1/... users=U [first=0] [keys=1] [connections=8] [seconds=5]
-//     [rate=R]
-//                [requests=N]
+//                [rate=R] [requests=N]
 //
 // Closed loop: each connection asks again as soon as it has its answer. With `rate` it is open:
 // requests are due at fixed instants, whoever is late, and times count from when a request was due.
-// A body asks for `keys` random ones of U users, from
-// number `first` on. Prints lines `name value`. It polls and does not
-// sleep while it waits, so it wants a core to itself.
+// A body asks for `keys` random ones of U users, from number `first` on. Prints lines `name value`.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -220,6 +218,17 @@ static bool more(const struct load *l, double now)
   return l->requests > 0 ? l->sent < l->requests : now < l->end_us;
 }
 
+/// Until when nothing happens without an answer: the next due instant, or at most 0.1 s.
+static struct timespec nap(const struct load *l, double now)
+{
+  double us = 1e5;
+  if (l->rate > 0 && l->n_idle > 0) {
+    const double due = l->start_us + (double)l->sent * 1e6 / l->rate;
+    us = due < now ? 0 : due - now < us ? due - now : us;
+  }
+  return (struct timespec){ .tv_nsec = (long)(us * 1000) };
+}
+
 static void ask_due(struct load *l, double now)
 {
   while (l->n_idle > 0 && more(l, now)) {
@@ -240,7 +249,8 @@ static void run(struct load *l)
   double now = l->start_us;
   while (more(l, now) || l->n_idle < l->n) {
     ask_due(l, now);
-    const int n = epoll_wait(l->epoll, events, EVENTS, 0);
+    const struct timespec wait = nap(l, now);
+    const int n = epoll_pwait2(l->epoll, events, EVENTS, &wait, NULL);
     now = now_us();
     for (int i = 0; i < n; i++) {
       struct connection *c = events[i].data.ptr;
@@ -338,6 +348,7 @@ int main(int argc, char **argv)
       l.n > MAX_CONNECTIONS) {
     fail("port, path and users are needed; connections are at most 512", "");
   }
+  prctl(PR_SET_TIMERSLACK, 1); // due means due, not 50 us later
   l.epoll = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < l.n; i++) {
     open_connection(&l, &l.c[i]);
