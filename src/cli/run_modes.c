@@ -82,8 +82,12 @@ static const struct run_mode modes[] = {
   { "log-summary", run_log_summary, "statistics of what was served, by hour" },
   { "log-flattener", run_log_flattener, "the log of fetches as a table of features" },
   { "label-join", run_label_join, "labels of a join's rows, known on the end date" },
-  { "model-transform-batch", NULL, NULL },
-  { "info", NULL, NULL },
+  { "model-transform-batch", NULL,
+    "it calls a model backend, which every user of Chronon brings; the join without it is in "
+    "<join>_pre_mt" },
+  { "info", NULL,
+    "it runs a script of the repo; --mode analyze and `chronon tables` tell of schemas and "
+    "tables" },
 };
 
 enum { N_MODES = sizeof modes / sizeof *modes };
@@ -132,8 +136,9 @@ chn_status run_mode_find(const char *name, const struct run_mode **out, struct c
   add_runnable(&have);
   const chn_status status =
       found != NULL
-          ? chn_fail(err, CHN_E_ARGUMENT, "--mode %s is Chronon's, but not in this version; %s are",
-                     name, chn_buf_str(&have))
+          ? chn_fail(err, CHN_E_ARGUMENT,
+                     "--mode %s is Chronon's, but not in this version%s%s; %s are", name,
+                     found->doc ? ": " : "", found->doc ? found->doc : "", chn_buf_str(&have))
       : near != NULL
           ? chn_fail(err, CHN_E_ARGUMENT, "--mode \"%s\" is unknown (did you mean %s?)", name, near)
           : chn_fail(err, CHN_E_ARGUMENT, "--mode \"%s\" is unknown; %s exist", name,

@@ -3,7 +3,7 @@
 #include "batch/batch.h"
 #include "cli/context.h"
 
-/// Chronon's modes. Those without `run` are not in this version.
+/// Chronon's modes. Those without `run` are not in this version; `doc` then says why, or is NULL.
 struct run_mode {
   const char *name;
   chn_status (*run)(struct cli_context *ctx, const struct model_conf *conf,

@@ -79,6 +79,17 @@ describe('fetching a GroupBy', function()
     assert.same({ n_sum_1d = 5, n_sum_7d = 12, d_average = 1.5 }, rows[2].features)
   end)
 
+  it('may be of listed names only', function()
+    local store = filled()
+    simple(store, { name = 'team.other.v1' }):save()
+    store:create('CHRONON_ENTITY_BY_TEAM')
+    store:put('CHRONON_ENTITY_BY_TEAM', 'group_bys/team', 'am9pbnMvdGVhbS9nYi52MQ==,Z3JvdXBfYnlzL3RlYW0vZ2IudjE=', 1)
+    local f = fetcher(store, { check_entities = true })
+    assert.equal(16, f:one('group_by', 'team.gb.v1', { user = 'u1' }, STOP + 2 * HOUR).n_sum_1d)
+    local text = assert(f:text('group_by', 'team/other.v1', '[{"user":"u1"}]', STOP))
+    assert.matches('"status":"Failure".*"error":"Invalid entity team/other.v1"', text)
+  end)
+
   it('says so for a GroupBy without upload', function()
     local f = fetcher(fetch.store())
     assert.equal('{"results":[{"status":"Failure","entityKeys":{"user":"a\\"\\n"},"error":"Couldn\'t fetch group by '
