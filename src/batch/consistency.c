@@ -45,7 +45,77 @@ static const char *sample_of(struct work *w, double percent)
   return text;
 }
 
-/// What the comparison join selects of the log: left keys, and rowIds that are logged beside them.
+/// The join as it is compared: its rowIds tell rows apart only if requests bring them.
+static struct model_join keyed_join(const struct work *w, bool row_ids)
+{
+  struct model_join j = *w->join;
+  for (int32_t i = 0; i < w->join->n_row_ids; i++) {
+    row_ids = row_ids && row_schema_find(&w->logged_schema, w->join->row_ids[i]) >= 0;
+  }
+  if (!row_ids) {
+    j.row_ids = NULL;
+    j.n_row_ids = 0;
+  }
+  return j;
+}
+
+/// A column of the log, once.
+static void add_logged(const struct work *w, const char *name, struct model_pair *selects,
+                       int32_t *n)
+{
+  if (strcmp(name, "ts") != 0 && strcmp(name, "ds") != 0 &&
+      model_pair_find(selects, *n, name) == NULL && row_schema_find(&w->logged_schema, name) >= 0) {
+    selects[(*n)++] = (struct model_pair){ name, name };
+  }
+}
+
+/// What tells requests apart: left keys, and what came with them for derivations.
+static void find_keys(struct work *w)
+{
+  const struct model_join keyed = keyed_join(w, false);
+  int32_t n = 0;
+  const char **keys = compare_keys(w->job->arena, &keyed, NULL, 0, false, &n);
+  size_t room = (size_t)n;
+  for (int32_t i = 0; i < keyed.n_online_external_parts; i++) {
+    const struct model_data_type *t = keyed.online_external_parts[i].source->value_schema;
+    room += t != NULL ? (size_t)t->n_params : 0;
+  }
+  struct model_pair *all = arena_calloc(w->job->arena, room + 1, sizeof *all);
+  for (int32_t i = 0; i < n; i++) {
+    all[i] = (struct model_pair){ keys[i], keys[i] };
+  }
+  for (int32_t i = 0; i < keyed.n_online_external_parts; i++) {
+    const struct model_external_part *p = &keyed.online_external_parts[i];
+    const struct model_data_type *t = p->source->value_schema;
+    for (int32_t k = 0; model_external_is_contextual(p) && t != NULL && k < t->n_params; k++) {
+      add_logged(w, t->params[k].name, all, &n);
+    }
+  }
+  w->left_keys = arena_calloc(w->job->arena, (size_t)n + 1, sizeof *w->left_keys);
+  for (w->n_left_keys = 0; w->n_left_keys < n; w->n_left_keys++) {
+    w->left_keys[w->n_left_keys] = all[w->n_left_keys].key;
+  }
+}
+
+/// What rows are matched by: rowIds if they were logged, else ts, ds and the keys.
+static const char **matched_by(const struct work *w, int32_t *n)
+{
+  const struct model_join keyed = keyed_join(w, true);
+  if (keyed.row_ids != NULL) {
+    *n = keyed.n_row_ids;
+    return keyed.row_ids;
+  }
+  const char **keys = arena_calloc(w->job->arena, (size_t)w->n_left_keys + 2, sizeof *keys);
+  *n = 0;
+  keys[(*n)++] = "ts";
+  keys[(*n)++] = "ds";
+  for (int32_t i = 0; i < w->n_left_keys; i++) {
+    keys[(*n)++] = w->left_keys[i];
+  }
+  return keys;
+}
+
+/// What the comparison join selects of the log: the keys, and rowIds that are logged beside them.
 static void select_keys(struct work *w, struct model_query *q)
 {
   const struct model_join *j = w->join;
@@ -56,11 +126,7 @@ static void select_keys(struct work *w, struct model_query *q)
     selects[n++] = (struct model_pair){ w->left_keys[i], w->left_keys[i] };
   }
   for (int32_t i = 0; i < j->n_row_ids; i++) {
-    const char *id = j->row_ids[i];
-    if (strcmp(id, "ts") != 0 && strcmp(id, "ds") != 0 && model_pair_find(selects, n, id) == NULL &&
-        row_schema_find(&w->logged_schema, id) >= 0) {
-      selects[n++] = (struct model_pair){ id, id };
-    }
+    add_logged(w, j->row_ids[i], selects, &n);
   }
   q->selects = selects;
   q->n_selects = n;
@@ -155,13 +221,12 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
 {
   struct work *w = user;
   struct batch_job *job = w->job;
-  static const char *const times[] = { "ts", "ds" };
   struct compare_pair pair = { .job = job,
                                .name = model_file_path(job->arena, w->join->meta_data),
                                .right_may_have_more = true };
   pair.left.what = w->comparison;
   pair.right.what = w->logged;
-  pair.keys = compare_keys(job->arena, w->join, times, 2, true, &pair.n_keys);
+  pair.keys = matched_by(w, &pair.n_keys);
   chn_status status = source_table_sql(job, w->comparison, NULL, step, &pair.left.sql, err);
   if (status == CHN_OK) {
     status = logged_side(w, step, &pair.right.sql, err);
@@ -268,10 +333,7 @@ static chn_status run(struct work *w, struct chn_err *err)
   if (status != CHN_OK) {
     return status;
   }
-  struct model_join keyed = *w->join;
-  keyed.row_ids = NULL;
-  keyed.n_row_ids = 0;
-  w->left_keys = compare_keys(w->job->arena, &keyed, NULL, 0, false, &w->n_left_keys);
+  find_keys(w);
   w->sample = sample_of(w, percent);
   return compare_days(w, err);
 }

@@ -152,7 +152,10 @@ const struct cli_command cli_cmd_fetch = {
   .doc =
       "A key that the store does not know has no features, which is no failure. What a part of a "
       "join could not give is a line NAME_exception beside the other features. With -o json the "
-      "features of one key are an object, those of a list an array with null for what is unknown.",
+      "features of one key are an object, those of a list an array with null for what is unknown; "
+      "with --detailed each is {\"features\", \"errors\"}. Statistics (join-stats) are read from "
+      "the table that `run --mode stats-summary` makes. docs/reference/serving.md goes from an "
+      "upload to an answer.",
   .options = options,
   .uses_repo = true,
   .uses_warehouse = true,

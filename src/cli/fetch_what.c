@@ -164,6 +164,11 @@ static chn_status read_keys(struct cli_context *ctx, struct cli_fetch_what *w, i
   const char *text = cli_get(&ctx->args, "key-json");
   const char *file = cli_get(&ctx->args, "key-json-file");
   const int given = (text != NULL) + (file != NULL) + (ctx->args.n_positional > first);
+  if (given == 0 && w->type == CLI_FETCH_STATS) {
+    w->one = true;
+    add_body(ctx, w, "[{}]");
+    return CHN_OK;
+  }
   if (given != 1) {
     return chn_fail(err, CHN_E_ARGUMENT,
                     given == 0 ? "keys are needed: --key-json '{\"user_id\": 5}', a list of such, "

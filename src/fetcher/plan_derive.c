@@ -153,6 +153,18 @@ static chn_status list_outs(struct arena *a, struct fetch_derive *d,
   return CHN_OK;
 }
 
+/// A derivation that runs over a table may name any left column; a request has keys only.
+static chn_status cannot_derive(struct chn_err *err)
+{
+  const struct chn_err why = *err;
+  return strstr(why.msg, "does not exist") == NULL
+             ? chn_wrap(err, "derivations")
+             : chn_fail(err, why.code,
+                        "derivations: %.1000s; a left column that is no key comes with the request "
+                        "when the join names it in a c.ContextualSource",
+                        why.msg);
+}
+
 /// Asks the engine for the types of the expressions.
 static chn_status type_exprs(struct fetcher *f, struct arena *a, struct fetch_derive *d,
                              struct row_field *fields, int32_t n, struct chn_err *err)
@@ -164,7 +176,7 @@ static chn_status type_exprs(struct fetcher *f, struct arena *a, struct fetch_de
     s = wh_eval_open(wh, &d->inputs, d->exprs, d->n_exprs, &eval, err);
   }
   if (s != CHN_OK) {
-    return chn_wrap(err, "derivations");
+    return cannot_derive(err);
   }
   d->expr_schema = row_schema_copy(a, wh_eval_schema(eval));
   for (int32_t i = 0; i < n; i++) {

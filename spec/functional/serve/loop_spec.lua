@@ -23,8 +23,12 @@ local H = group_by('team.h.v1', { { inputColumn = 'x', operation = 6 } }, 1)
 local function join()
   return { metaData = { name = 'team.j.v1', team = 'team', samplePercent = 100 },
     left = { events = { table = 'data.left', query = { selects = { user = 'user' }, timeColumn = 'ts', setups = {} } } },
+    rowIds = { 'order' }, -- which requests do not have
     joinParts = { { keyMapping = { user = 'uid' }, groupBy = G }, { keyMapping = { user = 'uid' }, groupBy = H } },
-    derivations = { { name = '*', expression = '*' },
+    onlineExternalParts = { { source = { metadata = { name = 'contextual' },
+      keySchema = { kind = 13, name = 'contextual_keys', params = { { name = 'rate', dataType = { kind = 6 } } } },
+      valueSchema = { kind = 13, name = 'contextual_values', params = { { name = 'rate', dataType = { kind = 6 } } } } } } },
+    derivations = { { name = '*', expression = '*' }, { name = 'rated', expression = 'team_g_v1_x_sum_7d * rate' },
       { name = 'share', expression = 'team_g_v1_x_sum_5h / team_g_v1_x_sum_7d' } } }
 end
 
@@ -43,7 +47,8 @@ describe('what was served against what a backfill says', function()
   --- Fetches every user at an instant, into the log.
   local function serve(at)
     local keys = {}
-    for i = 1, 22 do keys[i] = { user = 'u' .. i - 1 } end -- two of whom nothing is known
+    for i = 1, 22 do keys[i] = { user = 'u' .. i - 1, rate = i / 4 } end -- two of whom nothing is known
+    keys[23] = { user = 'u1', rate = 100 } -- of the same keys and instant
     local words = { 'fetch', 'team/j.v1', '-k', json.encode(keys), '--at-millis', ('%d'):format(at), '--log', '--store', url,
       '--warehouse', r.warehouse, '--repo', r.folder, '-o', 'json', '-q' }
     for _, word in ipairs(LOG) do words[#words + 1] = word end
@@ -77,19 +82,19 @@ describe('what was served against what a backfill says', function()
   end)
   after_each(function() r:remove() end)
 
-  local NAMES = { 'team_g_v1_x_sum_7d', 'team_g_v1_x_sum_5h', 'team_g_v1_s_last3_7d', 'team_h_v1_x_count', 'share' }
+  local NAMES = { 'team_g_v1_x_sum_7d', 'team_g_v1_x_sum_5h', 'team_g_v1_s_last3_7d', 'team_h_v1_x_count', 'share', 'rated' }
 
   it('is the same for every feature of every row', function()
     local served = serve(END + HOUR)
-    assert.equal(22, #served)
+    assert.equal(23, #served)
     assert.is_number(served[2].share)
     serve(END + 7 * HOUR + 1)
     local features, printed = compare()
     for _, name in ipairs(NAMES) do
       local f = assert(features[name], name)
-      assert.same({ 44, 0 }, { f.rows, f.mismatch_rate }, name)
+      assert.same({ 46, 0 }, { f.rows, f.mismatch_rate }, name)
     end
-    assert.is_true(features.team_g_v1_x_sum_7d.missing_both < 44)
+    assert.is_true(features.team_g_v1_x_sum_7d.missing_both < 46)
     assert.matches('mismatch_rate', printed, 1, true)
   end)
 
@@ -97,8 +102,8 @@ describe('what was served against what a backfill says', function()
     serve(END + HOUR)
     events { { 'u3', 1000, 'late', END + 1000, '2024-03-11' } } -- no stream brought it
     local features, printed = compare()
-    for name, want in pairs { team_g_v1_x_sum_7d = 1 / 22, team_g_v1_x_sum_5h = 1 / 22, team_g_v1_s_last3_7d = 1 / 22,
-      team_h_v1_x_count = 0, share = 1 / 22 } do
+    for name, want in pairs { team_g_v1_x_sum_7d = 1 / 23, team_g_v1_x_sum_5h = 1 / 23, team_g_v1_s_last3_7d = 1 / 23,
+      team_h_v1_x_count = 0, share = 1 / 23, rated = 1 / 23 } do
       assert.is_near(want, features[name].mismatch_rate, 1e-9, name)
     end
     assert.matches('team_g_v1_x_sum_7d', printed, 1, true)
@@ -107,7 +112,7 @@ describe('what was served against what a backfill says', function()
   it('has what a server answered', function()
     local s = server.start(url, { '--log', '--warehouse', r.warehouse, '--repo', r.folder, unpack(LOG) })
     for i = 0, 21 do
-      local answer = s:ask(('/v1/features/join/team%%2Fj.v1?user=u%d&at=%d'):format(i, END + HOUR))
+      local answer = s:ask(('/v1/features/join/team%%2Fj.v1?user=u%d&rate=%d&at=%d'):format(i, i, END + HOUR))
       assert.equal(200, answer.status, answer.body)
     end
     assert.matches('chronon_log_rows_total 22\n', s:ask('/metrics').body, 1, true)

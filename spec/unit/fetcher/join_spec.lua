@@ -118,6 +118,15 @@ describe('fetching a join', function()
       .. 'correct.' }, got)
   end)
 
+  it('says how a derivation gets a column that is no key', function()
+    local store = fetch.store()
+    online.join(store, 'team.join.v1', { { gb(store, 'team.a.v1', 'string', { u = 1LL }) } },
+      { derivations = { { name = 'x', expression = 'team_a_v1_n_sum_7d * rate' } } })
+    local got = fetcher(store):one('join', 'team/join.v1', { id = 'u' }, STOP)
+    assert.matches('column "rate" does not exist', got.join_codec_fetch_exception, 1, true)
+    assert.matches('when the join names it in a c.ContextualSource', got.join_codec_fetch_exception, 1, true)
+  end)
+
   it('refuses model transforms, row by row', function()
     local store = fetch.store()
     online.join(store, 'team.join.v1', { { gb(store, 'team.a.v1', 'string', {}) } },
