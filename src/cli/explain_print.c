@@ -249,6 +249,9 @@ static void print_pieces(const struct cli_context *ctx, const struct fetch_expla
     }
   }
   if (g.n_cells > 0) {
+    if (out->len > 0) {
+      chn_buf_addc(out, '\n');
+    }
     print_grid(ctx, &g, out);
   } else {
     cli_grid_deinit(&g);
@@ -362,7 +365,6 @@ chn_status cli_explained_print(const struct cli_context *ctx, const struct cli_e
     // CSV is for programs: one table.
     if (ctx->style.format != CLI_CSV) {
       print_facts(e->features, &out);
-      chn_buf_addc(&out, '\n');
     }
     print_pieces(ctx, e->features, e->all, &out);
   }

@@ -45,5 +45,6 @@ return {
       c.Derivation { name = "*", expression = "*" },
     },
     online = true,
+    sample_percent = 100, -- of what is served with --log
   },
 }
