@@ -162,11 +162,6 @@ static chn_status add_row(struct merge *m, const struct kv_version *v)
                             &m->s->err);
 }
 
-static const char *streamed_name(const struct merge *m)
-{
-  return m->gb->tiled ? "tile ir" : "streaming rows";
-}
-
 static chn_status add_tile(struct merge *m, const struct kv_version *v)
 {
   struct fetch_work *w = m->w;
@@ -204,7 +199,7 @@ static bool add_stream(struct merge *m)
   for (size_t i = 0; i < m->n_stream; i++) {
     const struct kv_version *v = &m->stream[i];
     if (v->ts >= m->end && add_value(m, v) != CHN_OK && !skip) {
-      return fail(m, streamed_name(m));
+      return fail(m, m->gb->tiled ? "tile ir" : "streaming rows");
     }
   }
   return true;
@@ -215,20 +210,19 @@ _Static_assert(offsetof(struct kv_version, data) == offsetof(struct agg_streamed
                    sizeof(struct kv_version) == sizeof(struct agg_streamed),
                "what a store answers is what a stream takes");
 
-/// All at once from the bytes.
+/// All at once from the bytes. What it cannot read the IRs answer, or say what is wrong with it.
 static bool serve_fast(struct merge *m)
 {
   struct agg_stream *f = m->w->fast;
+  if (f == NULL || trace_of(m) != NULL) {
+    return false;
+  }
   agg_stream_begin(f, m->end, m->at);
-  if (m->batch != NULL &&
-      agg_stream_batch(f, m->batch->data, m->batch->len, &m->s->err) != CHN_OK) {
-    return fail(m, "batch IR");
-  }
   const struct agg_streamed *values = (const struct agg_streamed *)m->stream;
-  if (agg_stream_add(f, values, m->n_stream, &m->s->err) != CHN_OK) {
-    return fail(m, streamed_name(m));
-  }
-  return agg_stream_end(f, m->outs, &m->s->err) == CHN_OK || fail(m, "values");
+  return (m->batch == NULL ||
+          agg_stream_batch(f, m->batch->data, m->batch->len, &m->s->err) == CHN_OK) &&
+         agg_stream_add(f, values, m->n_stream, &m->s->err) == CHN_OK &&
+         agg_stream_end(f, m->outs, &m->s->err) == CHN_OK;
 }
 
 static bool serve(struct merge *m)
@@ -244,13 +238,13 @@ static bool serve(struct merge *m)
     m->j->rows[m->row] = FETCH_ROW_NONE;
     return false;
   }
-  const struct fetch_trace *trace = trace_of(m);
-  if (w->fast != NULL && trace == NULL && !m->s->fetcher->options.skip_bad_stream) {
-    return serve_fast(m);
+  if (serve_fast(m)) {
+    return true;
   }
   if (!load_batch(m)) {
     return false;
   }
+  const struct fetch_trace *trace = trace_of(m);
   if (trace != NULL) {
     trace->batch(trace->self, m->j, m->batch != NULL, m->end);
   }

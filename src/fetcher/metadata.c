@@ -155,7 +155,12 @@ static chn_status load_join(struct fetcher *f, struct kv_reader *reader, const c
   size_t len = 0;
   chn_status s = join_text(f, reader, name, a, &text, &len, err);
   if (s == CHN_OK) {
-    return fetch_make_join(f, reader, text, len, out, err);
+    s = fetch_make_join(f, reader, text, len, out, err);
+    return s == CHN_OK ? s
+                       : chn_wrap(err,
+                                  "the join for key joins/%s cannot be read; metadata-upload "
+                                  "puts it there again",
+                                  name);
   }
   const char *dot = strchr(name, '.');
   const bool dotted = strchr(name, '/') == NULL && dot != NULL;
