@@ -132,12 +132,18 @@ static bool take_branch(struct reader *r, bool *has)
   return true;
 }
 
+/// The branch of a value that must not be null.
+static inline bool take_set(struct reader *r)
+{
+  bool has = false;
+  return take_branch(r, &has) && has;
+}
+
 /// A field that must not be null.
 static bool take_field(struct reader *r, const struct avro_schema *record, int32_t i,
                        struct stream_value *v)
 {
-  bool has = false;
-  return take_branch(r, &has) && has && take_value(r, record->fields[i].schema, v);
+  return take_set(r) && take_value(r, record->fields[i].schema, v);
 }
 
 // ---- stored IRs -------------------------------------------------------------------------------
@@ -234,9 +240,8 @@ static chn_status take_hop(struct agg_stream *s, struct reader *r, int32_t size,
       return corrupt_ir(&s->hops[i], err);
     }
   }
-  bool has = false;
   int64_t start = 0;
-  if (!take_branch(r, &has) || !has || !take_long(r, &start)) {
+  if (!take_set(r) || !take_long(r, &start)) {
     return chn_fail(err, CHN_E_CORRUPT, "a tail hop without its time");
   }
   if (start <= *before) {
@@ -272,20 +277,19 @@ static chn_status take_hops(struct agg_stream *s, struct reader *r, struct chn_e
   int32_t size = 0;
   int64_t n = 0;
   do {
-    if (!take_count(r, &n)) {
-      return chn_fail(err, CHN_E_CORRUPT, "tail hops that end inside a list");
+    if (!take_count(r, &n) || n > AGG_HOP_SIZES - size) {
+      return chn_fail(err, CHN_E_CORRUPT, "tail hops of no %d sizes", (int)AGG_HOP_SIZES);
     }
-    for (int64_t i = 0; i < n && size <= AGG_HOP_SIZES; i++, size++) {
-      const chn_status status = size < AGG_HOP_SIZES ? take_list(s, r, size, err) : CHN_OK;
+    for (int64_t i = 0; i < n; i++, size++) {
+      const chn_status status = take_list(s, r, size, err);
       if (status != CHN_OK) {
         return status;
       }
     }
-  } while (n > 0 && size <= AGG_HOP_SIZES);
-  return size == AGG_HOP_SIZES
-             ? CHN_OK
-             : chn_fail(err, CHN_E_CORRUPT, "tail hops of %s sizes, want %d",
-                        size > AGG_HOP_SIZES ? "more" : "fewer", (int)AGG_HOP_SIZES);
+  } while (n > 0);
+  return size == AGG_HOP_SIZES ? CHN_OK
+                               : chn_fail(err, CHN_E_CORRUPT, "tail hops of %d sizes, want %d",
+                                          (int)size, (int)AGG_HOP_SIZES);
 }
 
 chn_status agg_stream_batch(struct agg_stream *s, const void *bytes, size_t len,
@@ -441,11 +445,6 @@ static inline bool feed_field(const struct stream_field *f, struct reader *r, in
   }
 }
 
-static chn_status corrupt_field(const struct agg_stream *s, int32_t i, struct chn_err *err)
-{
-  return chn_fail(err, CHN_E_CORRUPT, "%s.%s: no value of its type", s->name, s->fields[i].name);
-}
-
 /// How many groups hold an instant.
 static inline int32_t groups_at(const struct agg_stream *s, int64_t ts)
 {
@@ -468,7 +467,8 @@ static chn_status add_rows(struct agg_stream *s, const struct agg_streamed *valu
       for (int32_t i = 0; i < n_fields && v->ts >= s->end; i++) {
         bool has = false;
         if (!take_branch(&r, &has) || (has && !feed_field(&s->fields[i], &r, v->ts, n))) {
-          return corrupt_field(s, i, err);
+          return chn_fail(err, CHN_E_CORRUPT, "%s.%s: no value of its type", s->name,
+                          s->fields[i].name);
         }
       }
     } while (r.at < r.end && v->ts >= s->end);
@@ -482,12 +482,10 @@ static inline bool merge_average(struct reader *r, struct stream_fold *folds, in
 {
   double sum = 0;
   int64_t count = 0;
-  bool has[2] = { false, false };
-  if (!take_branch(r, &has[0]) || !has[0] || !take_raw(r, sizeof sum, &sum) ||
-      !take_branch(r, &has[1]) || !has[1] || !take_int(r, ROW_INT, &count)) {
+  if (!take_set(r) || !take_raw(r, sizeof sum, &sum) || !take_set(r) ||
+      !take_int(r, ROW_INT, &count)) {
     return false;
   }
-
   for (int32_t g = 0; g < n; g++) {
     folds[g].has = true;
     folds[g].v.real += sum;
@@ -499,12 +497,10 @@ static inline bool merge_average(struct reader *r, struct stream_fold *folds, in
 static inline bool merge_ends(struct reader *r, const struct stream_ir *ir,
                               struct stream_fold *folds, int32_t n)
 {
-  bool has[2] = { false, false };
   int64_t ts = 0;
   struct stream_value v;
   v.whole = 0;
-  if (!take_branch(r, &has[0]) || !has[0] || !take_long(r, &ts) || !take_branch(r, &has[1]) ||
-      !has[1] || !take_value(r, ir->schema->fields[1].schema, &v)) {
+  if (!take_set(r) || !take_long(r, &ts) || !take_field(r, ir->schema, 1, &v)) {
     return false;
   }
   const bool last = ir->part->op == AGG_LAST;
@@ -526,12 +522,17 @@ static inline bool merge_ir(struct reader *r, const struct stream_ir *ir, struct
   struct stream_value v;
   switch (ir->code) {
   case STREAM_ADDS_REAL:
+  case STREAM_BEST_REAL:
     if (!take_raw(r, sizeof v.real, &v.real)) {
       return false;
     }
     for (int32_t g = 0; g < n; g++) {
+      if (ir->code == STREAM_ADDS_REAL) {
+        folds[g].v.real += v.real;
+      } else if (!folds[g].has || stream_is_better(ir, &v, &folds[g].v)) {
+        folds[g].v.real = v.real;
+      }
       folds[g].has = true;
-      folds[g].v.real += v.real;
     }
     return true;
   case STREAM_ADDS_WHOLE:
@@ -542,17 +543,6 @@ static inline bool merge_ir(struct reader *r, const struct stream_ir *ir, struct
       folds[g].has = true;
       folds[g].v.whole = (int64_t)((uint64_t)folds[g].v.whole + (uint64_t)v.whole);
       folds[g].count = folds[g].v.whole;
-    }
-    return true;
-  case STREAM_BEST_REAL:
-    if (!take_raw(r, sizeof v.real, &v.real)) {
-      return false;
-    }
-    for (int32_t g = 0; g < n; g++) {
-      if (!folds[g].has || stream_is_better(ir, &v, &folds[g].v)) {
-        folds[g].v.real = v.real;
-      }
-      folds[g].has = true;
     }
     return true;
   case STREAM_AVERAGE: return merge_average(r, folds, n);

@@ -97,6 +97,10 @@ end
 local function show(bytes) return (bytes:gsub('.', function(c) return ('%02x'):format(c:byte()) end)) end
 
 describe('a store that was tampered with', function()
+  -- A trace of LuaJIT 2.1.0-beta3 cuts a pointer to 32 bits now and then, and this spec makes many.
+  setup(function() jit.off() end)
+  teardown(function() jit.on() end)
+
   for name, shape in pairs(SHAPES) do
     it('harms no other key: ' .. name .. ' #fuzz', function()
       local random, first = seed.random('hostile ' .. name)
