@@ -18,6 +18,7 @@ part(XXHASH libxxhash libxxhash-dev)
 part(LMDB lmdb liblmdb-dev)
 part(HIREDIS hiredis libhiredis-dev)
 part(CURL libcurl libcurl4-openssl-dev)
+part(RDKAFKA rdkafka librdkafka-dev)
 
 # Only room http talks HTTP: a target of its own.
 pkg_check_modules(MICROHTTPD QUIET IMPORTED_TARGET libmicrohttpd)

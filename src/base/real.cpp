@@ -1,6 +1,7 @@
 // The standard library of C++ has the shortest digits (std::to_chars, by Ryu); C's would be asked
 // for one more digit again and again, a hundred times slower.
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 extern "C" {
@@ -40,4 +41,20 @@ extern "C" int32_t chn_digits_of_double(double value, char digits[CHN_DIGITS_SIZ
 extern "C" int32_t chn_digits_of_float(float value, char digits[CHN_DIGITS_SIZE], int32_t *exponent)
 {
   return digits_of(value, digits, exponent);
+}
+
+extern "C" double chn_double_of_text(const char *text, size_t len)
+{
+  double value = 0;
+  const std::from_chars_result r = std::from_chars(text, text + len, value);
+  if (r.ec != std::errc::result_out_of_range) {
+    return value;
+  }
+  const bool negative = *text == '-';
+  const char *digits = text + (negative ? 1 : 0);
+  const char *e = static_cast<const char *>(std::memchr(text, 'e', len));
+  e = e != nullptr ? e : static_cast<const char *>(std::memchr(text, 'E', len));
+  const bool small = e != nullptr ? e[1] == '-' : *digits == '0';
+  const double least = small ? 0.0 : HUGE_VAL;
+  return negative ? -least : least;
 }

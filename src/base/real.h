@@ -1,5 +1,6 @@
 /// real.h: the decimal digits of binary floating point numbers.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CHN_DIGITS_SIZE = 20 };
@@ -11,3 +12,7 @@ int32_t chn_digits_of_double(double value, char digits[CHN_DIGITS_SIZE], int32_t
 
 /// The same of a float, 1 to 9 digits.
 int32_t chn_digits_of_float(float value, char digits[CHN_DIGITS_SIZE], int32_t *exponent);
+
+/// The double nearest to a number in JSON's form (which the caller has checked), whatever the
+/// locale; what is too large is infinite, what is too small 0.
+double chn_double_of_text(const char *text, size_t len);

@@ -15,8 +15,7 @@ struct evaluated {
   const struct row_col *keys;   ///< of the serving info's keys
   const struct row_col *inputs; ///< of the stream's value: a row's or mutation's fields, or the
                                 ///< aggregations' inputs where tiled
-  const int64_t *ts;            ///< event time; of a mutation that of the row
-  const int64_t *mutation_ts;   ///< of mutations, else NULL
+  const int64_t *ts;            ///< of an event, or of a mutation its own time
   const uint32_t *row;          ///< of the decoded rows: where the n rows are in all columns above
   const uint32_t *from;         ///< of row i its message
   size_t n;

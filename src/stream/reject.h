@@ -3,19 +3,18 @@
 #include "base/buf.h"
 #include "stream/message.h"
 
-struct obs_metrics;
+struct stream_metrics;
 
 enum stream_reason {
-  STREAM_BAD_MESSAGE,  ///< the decoder cannot read it
-  STREAM_BAD_VALUE,    ///< a field has a value that its type cannot hold
+  STREAM_BAD_MESSAGE,  ///< the decoder cannot read it, or a column cannot hold what it says
   STREAM_BAD_EVALUATE, ///< a select or where fails on it
   STREAM_BAD_ENCODE,   ///< key or value has no Avro form
-  STREAM_NO_TIME,      ///< its time column is null (a row of events for the tail of nothing)
+  STREAM_NO_TIME,      ///< its time column is null
   STREAM_LATE,         ///< its tile is over (decision 0016)
   STREAM_REASONS,
 };
 
-/// "decode", "value", "evaluate", "encode", "no_time", "late".
+/// "decode", "evaluate", "encode", "no_time", "late".
 const char *stream_reason_name(enum stream_reason reason);
 
 /// Where rejected messages go, one JSON object each:
@@ -41,7 +40,7 @@ struct reject_options {
   const struct reject_sink *bad; ///< all but late ones; NULL: nowhere
   const struct reject_sink *late;
   bool stop;                                 ///< the first that is not late is a failure
-  struct obs_metrics *metrics;               ///< may be NULL
+  struct stream_metrics *metrics;            ///< may be NULL
   void (*log)(void *self, const char *line); ///< the first of each reason; NULL: nowhere
   void *self;
 };

@@ -24,6 +24,9 @@ struct source_kafka_options {
   const struct stream_setting *settings; ///< librdkafka's own (sasl.*, ssl.*, ...), given last
   int32_t n_settings;
   size_t buffer_bytes; ///< fetched ahead; 0: 64 MB
+  bool skip_gaps; ///< go on at the first message there is where a partition no longer has the next
+  void (*log)(void *self, const char *line); ///< trouble that librdkafka gets over; NULL: nowhere
+  void *self;
 };
 
 /// Opens a topic. CHN_E_NOT_FOUND with the nearest names when the cluster does not have it,

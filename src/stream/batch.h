@@ -1,0 +1,75 @@
+/// batch.h: evaluated rows grouped by what they are written to.
+///
+/// A *target* is one version in the store: (key, tile start + partition) for tiles, (key, ts) for
+/// rows. Rows of a target keep the order in which they came.
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/dict.h"
+#include "model/serving.h"
+#include "stream/evaluate.h"
+
+/// What a GroupBy's stream looks like in the store; outlives its batches.
+struct stream_form {
+  const struct model_serving *serving;
+  struct row_schema fields; ///< what a batch keeps of a row: a tile's inputs, or a row's fields
+  int64_t tile_ms;          ///< 0: rows
+};
+
+/// How far a partition has been read.
+struct stream_mark {
+  int32_t partition;
+  int64_t next;   ///< offset of the first message not read
+  int64_t newest; ///< greatest event time so far; INT64_MIN: none
+};
+
+struct stream_batch {
+  struct stream_batch *link; ///< whoever has it
+  const struct stream_form *form;
+  size_t n; ///< rows
+  int64_t n_messages;
+  struct row_builder **fields; ///< n rows, in order of arrival
+  int64_t *ts;                 ///< event times
+  uint32_t *target;            ///< of each row
+  size_t room;
+  struct chn_dict *targets; ///< key bytes, then the version in 8 bytes
+  uint32_t *order;          ///< rows by target, after batch_seal
+  uint32_t *first;          ///< of target t the rows order[first[t], first[t + 1])
+  struct stream_mark *marks;
+  int32_t n_marks;
+  int32_t room_marks;
+  double opened_ms;   ///< when the first message came, by the clock that never goes back
+  size_t memory;      ///< in the writer's queue
+  struct chn_buf key; ///< scratch
+};
+
+struct stream_batch *batch_new(const struct stream_form *form);
+void batch_free(struct stream_batch *b);
+
+/// Empties it and keeps the memory.
+void batch_clear(struct stream_batch *b);
+
+/// The mark of a partition, made at `next` = -1 when it is new.
+struct stream_mark *batch_mark(struct stream_batch *b, int32_t partition);
+
+/// Adds row `i` of evaluated rows, a message of `partition`. CHN_E_ARGUMENT when the key has no
+/// Avro form; the batch is then as before.
+chn_status batch_add(struct stream_batch *b, const struct evaluated *rows, size_t i,
+                     int32_t partition, struct chn_err *err);
+
+/// Puts rows in the order of their targets. Nothing may be added afterwards.
+void batch_seal(struct stream_batch *b);
+
+/// A target's key and version.
+struct batch_target {
+  const void *key;
+  size_t key_len;
+  int64_t version;
+  const uint32_t *rows;
+  size_t n;
+};
+struct batch_target batch_target(const struct stream_batch *b, int32_t t);
+int32_t batch_targets(const struct stream_batch *b);
+
+/// Bytes of memory it holds.
+size_t batch_memory(const struct stream_batch *b);

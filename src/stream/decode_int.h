@@ -1,0 +1,49 @@
+/// decode_int.h: what a kind of decoder fills in, and what it is given to fill.
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "codec/avro.h"
+#include "stream/decode.h"
+
+/// Rows being made. `columns` are those of the topic; behind them, for entities, mutation_ts and
+/// is_before.
+struct decode_rows {
+  const struct row_schema *columns;
+  struct row_builder **outs;
+  uint32_t *from;
+  size_t n;
+  size_t room;
+  uint32_t message; ///< number of the one at hand
+  // Mutations: one row each.
+  struct row_builder **after;
+  struct row_builder **before;
+  const struct avro_schema *schema; ///< of the columns, to tell whether both images are equal
+  struct chn_buf images[2];
+};
+
+struct decoder_ops {
+  const char *name;
+  /// CHN_E_ARGUMENT for parameters of the topic that mean nothing.
+  chn_status (*open)(const struct decode_options *o, struct decode_rows *rows, struct arena *a,
+                     void **self, struct chn_err *err);
+  /// Adds the rows of one message, or fails and adds none.
+  chn_status (*message)(void *self, const struct stream_message *m, struct decode_rows *rows,
+                        struct chn_err *err);
+  void (*close)(void *self);
+};
+
+extern const struct decoder_ops decode_json_ops;
+
+/// Says that the caller has appended one row to rows->outs.
+void decode_event(struct decode_rows *rows);
+
+/// Adds a mutation whose images lie in rows->after and rows->before, where there are some: the row
+/// after, then the row before; nothing where both are equal. Empties both.
+chn_status decode_mutation(struct decode_rows *rows, bool after, bool before, int64_t mutation_ts,
+                           struct chn_err *err);
+
+/// The same for a message that is a row of its own, in rows->after, with its own columns.
+void decode_row_of_mutation(struct decode_rows *rows, int64_t mutation_ts, bool is_before);
+
+/// Empties rows->after and rows->before.
+void decode_forget(struct decode_rows *rows);

@@ -1,0 +1,42 @@
+/// job_int.h: a job, opened in job.c and run in pipeline.c.
+#pragma once
+#include "stream/decode.h"
+#include "stream/evaluate.h"
+#include "stream/stream.h"
+#include "stream/writer.h"
+#include <stdatomic.h>
+
+/// A partition that is ours.
+struct job_partition {
+  int32_t id;
+  int64_t next;    ///< offset of the first message not read
+  int64_t newest;  ///< greatest event time read
+  double heard_ms; ///< when its last message came
+  bool touched;    ///< scratch
+};
+
+struct stream_job {
+  struct stream_options o;
+  struct arena arena;
+  struct kv_store *store;
+  struct wh *wh;
+  const char *name;
+  const struct model_source *from; ///< the source that has a topic
+  struct model_serving serving;
+  struct stream_form form;
+  struct stream_topic topic;
+  struct stream_metrics metrics;
+  struct stream_source *source;
+  struct stream_decoder *decoder;
+  struct stream_evaluate *evaluate;
+  struct stream_rejects *rejects;
+  struct stream_writer *writer;
+  struct stream_batch *open; ///< being filled
+  struct job_partition *partitions;
+  int32_t n_partitions;
+  int32_t conflicts; ///< since something was last written
+  int64_t written;   ///< versions, at the last conflict
+  atomic_bool stop;
+  atomic_llong messages, rows, late, rejected, lag, watermark; ///< for stream_job_status
+  atomic_int owned;
+};

@@ -1,0 +1,109 @@
+#include "stream/target.h"
+
+#include <stdlib.h>
+
+#include "agg/ir.h"
+
+enum { COLLAPSED = 0, COMPLETE = 1 }; // fields of a tile's record
+
+struct stream_target {
+  const struct stream_form *form;
+  struct agg_ir *ir; ///< of the bases; NULL for rows
+  struct row_builder *tile[2];
+  struct row_col *cols; ///< of a batch's fields
+  int32_t n_cols;
+};
+
+struct stream_target *target_new(const struct stream_form *form)
+{
+  struct stream_target *t = chn_calloc(1, sizeof *t);
+  t->form = form;
+  t->n_cols = form->fields.n_fields;
+  t->cols = chn_calloc((size_t)t->n_cols + 1, sizeof *t->cols);
+  if (form->tile_ms > 0) {
+    const struct agg_plan *aggs = form->serving->aggs;
+    t->ir = agg_ir_new(aggs->bases, aggs->n_bases);
+    for (int32_t i = 0; i < 2; i++) {
+      t->tile[i] = row_builder_new(form->serving->stream->fields[i].schema->type);
+    }
+  }
+  return t;
+}
+
+void target_free(struct stream_target *t)
+{
+  if (t == NULL) {
+    return;
+  }
+  agg_ir_free(t->ir);
+  row_builder_free(t->tile[COLLAPSED]);
+  row_builder_free(t->tile[COMPLETE]);
+  free(t->cols);
+  free(t);
+}
+
+/// Builders move when they grow, so columns are taken anew; a batch no longer changes here.
+static const struct row_col *columns_of(struct stream_target *t, const struct stream_batch *b)
+{
+  for (int32_t i = 0; i < t->n_cols; i++) {
+    t->cols[i] = *row_builder_col(b->fields[i]);
+  }
+  return t->cols;
+}
+
+static void clear(struct stream_target *t)
+{
+  agg_ir_clear(t->ir);
+  row_builder_clear(t->tile[COLLAPSED]);
+  row_builder_clear(t->tile[COMPLETE]);
+}
+
+static chn_status load(struct stream_target *t, const void *stored, size_t len, struct chn_err *err)
+{
+  const struct agg_plan *aggs = t->form->serving->aggs;
+  chn_status s = avro_decode(t->form->serving->stream, stored, len, t->tile, err);
+  const struct row_col *ir = s == CHN_OK ? row_builder_col(t->tile[COLLAPSED]) : NULL;
+  for (int32_t i = 0; i < aggs->n_bases && s == CHN_OK && !row_is_null(ir, 0); i++) {
+    s = agg_ir_load(t->ir, i, &ir->child[i], 0, err);
+  }
+  row_builder_clear(t->tile[COLLAPSED]);
+  row_builder_clear(t->tile[COMPLETE]);
+  return s == CHN_OK ? CHN_OK : chn_wrap(err, "the stored tile");
+}
+
+static chn_status store(struct stream_target *t, bool complete, struct chn_buf *out,
+                        struct chn_err *err)
+{
+  for (int32_t i = 0; i < t->form->serving->aggs->n_bases; i++) {
+    agg_ir_store(t->ir, i, row_builder_child(t->tile[COLLAPSED], i));
+  }
+  row_builder_close_struct(t->tile[COLLAPSED]);
+  row_builder_value(t->tile[COMPLETE], &complete);
+  const struct row_col cols[2] = { *row_builder_col(t->tile[COLLAPSED]),
+                                   *row_builder_col(t->tile[COMPLETE]) };
+  return avro_encode(t->form->serving->stream, cols, 0, out, err);
+}
+
+chn_status target_tile(struct stream_target *t, const struct stream_batch *b,
+                       const struct batch_target *rows, const void *stored, size_t stored_len,
+                       bool complete, struct chn_buf *out, struct chn_err *err)
+{
+  const struct row_col *cols = columns_of(t, b);
+  clear(t);
+  chn_status s = stored != NULL ? load(t, stored, stored_len, err) : CHN_OK;
+  for (size_t i = 0; i < rows->n && s == CHN_OK; i++) {
+    s = agg_ir_update(t->ir, cols, rows->rows[i], b->ts[rows->rows[i]], err);
+  }
+  return s == CHN_OK ? store(t, complete, out, err) : s;
+}
+
+chn_status target_rows(struct stream_target *t, const struct stream_batch *b,
+                       const struct batch_target *rows, struct chn_buf *out, struct chn_err *err)
+{
+  const struct row_col *cols = columns_of(t, b);
+  chn_status s = CHN_OK;
+  for (size_t i = 0; i < rows->n && s == CHN_OK; i++) {
+    s = avro_encode(t->form->serving->stream, cols, rows->rows[i], out, err);
+  }
+  return s;
+}
