@@ -199,7 +199,7 @@ describe('chronon serve whose store goes', function()
     assert.equal(500, bad.status)
     assert.equal('"Pong!"', s:ask('/ping').body)
     r:signal('CONT')
-    assert.equal(200, s:ask(JOIN, { body = BODY }).status)
+    assert(server.wait_for(function() return s:ask(JOIN, { body = BODY }).status == 200 end, 10))
   end)
 
   it('answers from the mapped file when the LMDB folder was removed, and is not ready', function()
