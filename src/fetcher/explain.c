@@ -11,6 +11,7 @@
 /// What was seen of one GroupBy.
 struct seen {
   const struct fetch_plan *plan;
+  int32_t use;       ///< of the plan in the run: a join may have a GroupBy twice
   int64_t batch_end; ///< INT64_MIN: no value of the key
   int64_t end;
   int64_t at;
@@ -98,6 +99,7 @@ static struct seen *begin(struct watching *w, const struct fetch_job *j, bool fo
   const size_t n = (size_t)j->plan->base.n_fields + 1;
   struct seen *seen = &w->seen[w->n_seen++];
   *seen = (struct seen){ .plan = j->plan,
+                         .use = j->use,
                          .batch_end = found ? end : INT64_MIN,
                          .end = end,
                          .at = j->at[w->row],
@@ -239,27 +241,35 @@ static int32_t base_of(struct watching *w, const struct fetch_plan *plan, int32_
   return at >= 0 && at < d->n_base ? at : -1;
 }
 
+static const struct seen *find_seen(const struct watching *w, const struct fetch_plan *plan,
+                                    int32_t use)
+{
+  for (int32_t i = 0; i < w->n_seen; i++) {
+    if (w->seen[i].plan == plan && w->seen[i].use == use) {
+      return &w->seen[i];
+    }
+  }
+  return NULL;
+}
+
 /// What was seen of the GroupBy that a join's base column comes from, and the column there.
 static const struct seen *seen_of(struct watching *w, const struct fetch_plan *plan, int32_t *base,
                                   struct fetch_explained *x, const struct fetch_plan **group_by)
 {
   const struct fetch_join *join = &plan->join;
-  int32_t merged_before = 0;
   for (int32_t p = 0; p < join->n_parts; p++) {
     const struct fetch_part *part = &join->parts[p];
-    if (part->plan == NULL) {
+    if (part->plan == NULL || *base < part->first ||
+        *base >= part->first + part->plan->features.n_fields) {
       continue;
     }
-    if (*base >= part->first && *base < part->first + part->plan->features.n_fields) {
-      const int32_t column = base_of(w, part->plan, *base - part->first, x);
-      *base = column;
-      *group_by = part->plan;
-      return merged_before < w->n_seen && w->seen[merged_before].plan == part->plan
-                 ? &w->seen[merged_before]
-                 : NULL;
+    int32_t use = 0;
+    for (int32_t before = 0; before < p; before++) {
+      use += join->parts[before].plan == part->plan;
     }
-    const bool was_merged = merged_before < w->n_seen && w->seen[merged_before].plan == part->plan;
-    merged_before += was_merged ? 1 : 0;
+    *base = base_of(w, part->plan, *base - part->first, x);
+    *group_by = part->plan;
+    return find_seen(w, part->plan, use);
   }
   *base = -1;
   return NULL;

@@ -172,6 +172,23 @@ row    2024-02-01 01:00:00.000                           11
     end
   end)
 
+  it('tells two parts of one GroupBy apart', function()
+    local gb = group_by {}
+    gb:batch('u1', { { ts = ms(-1, 20), n = 7LL } })
+    gb:save()
+    online.join(store, 'team.j.v1', { { gb, prefix = 'a', mapping = { buyer = 'user' } },
+      { gb, prefix = 'b', mapping = { seller = 'user' } } })
+    store:close()
+    for _, buyer in ipairs { '"nobody"', 'null' } do
+      local by = features('team/j.v1', '-k', ('{"buyer": %s, "seller": "u1"}'):format(buyer), '--at-millis',
+        tostring(ms(0, 1)), '-o', 'json')
+      local a, b = by.a_team_gb_v1_n_sum_7d, by.b_team_gb_v1_n_sum_7d
+      assert.same({ false, 0 }, { a.present, #a.pieces })
+      assert.same({ 7, ms(0, 0) }, { b.value, b.batch_end })
+      assert.equal(7, b.pieces[1].value)
+    end
+  end)
+
   it('follows a join through prefixes and derivations', function()
     local gb = group_by {}
     gb:batch('u1', { { ts = ms(-1, 20), n = 7LL } })
