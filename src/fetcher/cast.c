@@ -12,45 +12,49 @@
 
 // ---- Java's numbers ---------------------------------------------------------------------------
 
-/// Lays digits (no point, no sign) with a decimal exponent out as Java does: 0.001 to 9999999
-/// plain, others as 1.0E10; always with a fraction.
-static void java_layout(const char *digits, int32_t n, int32_t exponent, struct chn_buf *out)
+enum { REAL_SIZE = 32 };
+
+static char *put(char *to, const char *bytes, int32_t n)
 {
-  static const char zeros[] = "0000000";
-  if (exponent < -3 || exponent >= 7) {
-    chn_buf_addc(out, digits[0]);
-    chn_buf_addc(out, '.');
-    chn_buf_adds(out, n > 1 ? digits + 1 : "0");
-    chn_buf_addf(out, "E%d", (int)exponent);
-  } else if (exponent < 0) {
-    chn_buf_adds(out, "0.");
-    chn_buf_add(out, zeros, (size_t)(-exponent - 1));
-    chn_buf_adds(out, digits);
-  } else if (n <= exponent + 1) {
-    chn_buf_adds(out, digits);
-    chn_buf_add(out, zeros, (size_t)(exponent + 1 - n));
-    chn_buf_adds(out, ".0");
-  } else {
-    chn_buf_add(out, digits, (size_t)exponent + 1);
-    chn_buf_addc(out, '.');
-    chn_buf_adds(out, digits + exponent + 1);
-  }
+  memcpy(to, bytes, (size_t)n);
+  return to + n;
 }
 
+/// Lays digits (no point, no sign) with a decimal exponent out as Java does: 0.001 to 9999999
+/// plain, others as 1.0E10; always with a fraction. Returns the end.
+static char *java_layout(const char *digits, int32_t n, int32_t exponent, char *to)
+{
+  if (exponent < -3 || exponent >= 7) {
+    to = put(to, digits, 1);
+    to = put(to, ".", 1);
+    to = n > 1 ? put(to, digits + 1, n - 1) : put(to, "0", 1);
+    return to + sprintf(to, "E%d", (int)exponent);
+  }
+  if (exponent < 0) {
+    to = put(to, "0.00", 1 - exponent);
+    return put(to, digits, n);
+  }
+  if (n <= exponent + 1) {
+    to = put(to, digits, n);
+    to = put(to, "000000", exponent + 1 - n);
+    return put(to, ".0", 2);
+  }
+  to = put(to, digits, exponent + 1);
+  to = put(to, ".", 1);
+  return put(to, digits + exponent + 1, n - exponent - 1);
+}
+
+/// What is no finite number other than 0.
 static bool special(double v, struct chn_buf *out)
 {
+  if (isfinite(v) && v != 0) {
+    return false;
+  }
   if (isnan(v)) {
     chn_buf_adds(out, "NaN");
-  } else if (isinf(v)) {
-    chn_buf_adds(out, v > 0 ? "Infinity" : "-Infinity");
   } else {
-    if (signbit(v)) {
-      chn_buf_addc(out, '-');
-    }
-    if (v != 0) {
-      return false;
-    }
-    chn_buf_adds(out, "0.0");
+    chn_buf_adds(out, signbit(v) ? "-" : "");
+    chn_buf_adds(out, isinf(v) ? "Infinity" : "0.0");
   }
   return true;
 }
@@ -61,9 +65,11 @@ void fetch_java_double(double v, struct chn_buf *out)
     return;
   }
   char digits[CHN_DIGITS_SIZE];
+  char text[REAL_SIZE] = "-";
   int32_t exponent = 0;
   const int32_t n = chn_digits_of_double(fabs(v), digits, &exponent);
-  java_layout(digits, n, exponent, out);
+  const char *end = java_layout(digits, n, exponent, text + (signbit(v) ? 1 : 0));
+  chn_buf_add(out, text, (size_t)(end - text));
 }
 
 void fetch_java_float(float v, struct chn_buf *out)
@@ -72,9 +78,11 @@ void fetch_java_float(float v, struct chn_buf *out)
     return;
   }
   char digits[CHN_DIGITS_SIZE];
+  char text[REAL_SIZE] = "-";
   int32_t exponent = 0;
   const int32_t n = chn_digits_of_float(fabsf(v), digits, &exponent);
-  java_layout(digits, n, exponent, out);
+  const char *end = java_layout(digits, n, exponent, text + (signbit(v) ? 1 : 0));
+  chn_buf_add(out, text, (size_t)(end - text));
 }
 
 // ---- casting ----------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ void fj_entity_keys(const struct fetch_json *j, size_t r, struct chn_buf *out)
   chn_buf_addc(out, '}');
 }
 
-/// Writes `"feature":` of each feature once a plan.
+/// Writes `,"feature":` of each feature once a plan.
 static void fit_names(struct fetch_json *j, const struct fetch_plan *plan)
 {
   const struct row_schema *features = fetch_plan_features(plan);
@@ -65,6 +65,7 @@ static void fit_names(struct fetch_json *j, const struct fetch_plan *plan)
   for (int32_t c = 0; c < j->n_names; c++) {
     const char *name = features->fields[c].name;
     j->name_at[c] = j->names.len;
+    chn_buf_addc(&j->names, ',');
     fj_string(name, strlen(name), &j->names);
     chn_buf_addc(&j->names, ':');
   }
@@ -80,10 +81,8 @@ struct writing {
 
 static void add_name(const struct writing *w, int32_t c, bool first)
 {
-  if (!first) {
-    chn_buf_addc(w->out, ',');
-  }
-  chn_buf_add(w->out, w->j->names.data + w->j->name_at[c], w->j->name_at[c + 1] - w->j->name_at[c]);
+  const size_t from = w->j->name_at[c] + (first ? 1 : 0);
+  chn_buf_add(w->out, w->j->names.data + from, w->j->name_at[c + 1] - from);
 }
 
 /// The entries of the row that are errors.
