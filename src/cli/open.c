@@ -2,6 +2,8 @@
 // queries.
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/context.h"
@@ -10,15 +12,17 @@
 static volatile sig_atomic_t interrupts;
 static struct wh *volatile running;
 
-// The first one stops the query and lets the command clean up; the second does not wait.
+// The first one stops the query and lets the command clean up; the second does not wait. Between
+// two queries an interrupt is lost on the engine, so it is said again until the command ends.
 static void on_signal(int number)
 {
-  (void)number;
-  if (++interrupts > 1) {
+  if (number != SIGALRM && ++interrupts > 1) {
     _exit(CLI_INTERRUPTED);
   }
   if (running) {
     wh_interrupt(running);
+    const struct itimerval again = { .it_value = { .tv_usec = 100000 } };
+    setitimer(ITIMER_REAL, &again, NULL);
   }
 }
 
@@ -32,6 +36,8 @@ void cli_watch_signals(void)
   struct sigaction action = { .sa_handler = on_signal };
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &action, NULL);
 }
 
 // ---- the warehouse ----------------------------------------------------------------------------
