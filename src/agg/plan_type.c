@@ -113,6 +113,9 @@ chn_status agg_plan_shape(enum agg_op op, const struct row_type *input, bool ele
   const bool scalars = input->kind == ROW_LIST && is_scalar(input->fields[0].type);
   *shape = AGG_SHAPE_DIRECT;
   *value = input;
+  if (op == AGG_COUNT && input->kind == ROW_OTHER && !element_wise) {
+    return CHN_OK; // only whether there is a value matters
+  }
   if (has_other(input)) {
     return refuse(op, input, err);
   }

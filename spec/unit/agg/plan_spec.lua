@@ -48,6 +48,11 @@ describe('agg plan', function()
     assert.equal(-1, plan.parts[3].bucket)
   end)
 
+  it('counts what features cannot hold', function()
+    local part, arena = part_of({ 'dec', 'COUNT' })
+    assert.equal('dec_count', ffi.string(part.name), arena)
+  end)
+
   it('gives windows their length and tail hop', function()
     local want = { ['1h'] = { 3600e3, 300e3 }, ['11h'] = { 39600e3, 300e3 },
                    ['12h'] = { 43200e3, 3600e3 }, ['11d'] = { 950400e3, 3600e3 },
@@ -157,7 +162,7 @@ describe('agg plan', function()
     { { 'y', 'SUM' }, 'BYTE is incompatible with SUM; cast it' },
     { { 'day', 'LAST' }, 'DATE is incompatible with LAST; select it as a STRING' },
     { { 'at', 'COUNT' }, 'TIMESTAMP is incompatible with COUNT; select it as milliseconds' },
-    { { 'dec', 'COUNT' }, 'DECIMAL(10,2) is incompatible with COUNT; cast it' },
+    { { 'dec', 'LAST' }, 'DECIMAL(10,2) is incompatible with LAST; cast it' },
     { { 'decs', 'COUNT' }, 'LIST<DECIMAL(10,2)> is incompatible with COUNT' },
     { { 'i', 'HISTOGRAM' }, 'INT is incompatible with HISTOGRAM; cast it to STRING' },
     { { 'm', 'HISTOGRAM' }, 'MAP<STRING,INT> is incompatible with HISTOGRAM' },
