@@ -151,25 +151,22 @@ static bool take_field(struct reader *r, const struct avro_schema *record, int32
 /// The fields of a record's IR: AvgIr, VarianceIr, TimePair.
 static bool take_record(struct reader *r, const struct stream_ir *ir, struct stream_fold *out)
 {
+  bool ok = false;
   struct stream_value x = { 0 };
   const struct avro_schema *s = ir->schema;
   switch (ir->part->op) {
   case AGG_AVERAGE:
-    if (!take_field(r, s, 0, &out->v) || !take_field(r, s, 1, &x)) {
-      return false;
-    }
+    ok = take_field(r, s, 0, &out->v) && take_field(r, s, 1, &x);
     out->count = x.whole;
-    return true;
+    return ok;
   case AGG_VARIANCE:
     if (!take_field(r, s, 0, &x) || x.whole <= 0 || !take_field(r, s, 1, &out->v)) {
       return false;
     }
     out->count = x.whole;
-    if (!take_field(r, s, 2, &x)) {
-      return false;
-    }
+    ok = take_field(r, s, 2, &x);
     out->m2 = x.real;
-    return true;
+    return ok;
   default: // FIRST, LAST
     if (!take_field(r, s, 0, &x)) {
       return false;
@@ -587,11 +584,8 @@ static chn_status add_tiles(struct agg_stream *s, const struct agg_streamed *val
     const struct agg_streamed *v = &values[k];
     struct reader r = { v->bytes, (const unsigned char *)v->bytes + v->len };
     const int32_t n = groups_at(s, v->ts);
-    while (status == CHN_OK && v->ts >= s->end) {
+    for (bool more = v->ts >= s->end; more && status == CHN_OK; more = r.at < r.end) {
       status = take_tile(s, &r, n, err);
-      if (r.at >= r.end) {
-        break;
-      }
     }
   }
   return status;

@@ -103,18 +103,20 @@ static void run_exprs(struct deriving *x, struct fetch_cols *outs)
 
 // ---- cells ------------------------------------------------------------------------------------
 
+/// A null is as its inputs are, the worst of them first.
 static uint8_t expr_status(const struct deriving *x, const struct derive_out *o, size_t r,
                            bool null)
 {
-  int32_t missing = 0;
+  bool seen[FETCH_S_ERROR + 1] = { false };
   for (int32_t i = 0; i < o->n_inputs; i++) {
-    const uint8_t s = input_status(x, o->inputs[i], r);
-    if (!null && s == FETCH_S_STALE_BATCH) {
-      return s;
-    }
-    missing += s == FETCH_S_MISSING_KEY ? 1 : 0;
+    seen[input_status(x, o->inputs[i], r)] = true;
   }
-  return !null ? FETCH_S_PRESENT : missing > 0 ? FETCH_S_MISSING_KEY : FETCH_S_NULL;
+  if (!null) {
+    return seen[FETCH_S_STALE_BATCH] ? FETCH_S_STALE_BATCH : FETCH_S_PRESENT;
+  }
+  return seen[FETCH_S_ERROR]         ? FETCH_S_ERROR
+         : seen[FETCH_S_MISSING_KEY] ? FETCH_S_MISSING_KEY
+                                     : FETCH_S_NULL;
 }
 
 static void mark(const struct deriving *x, const struct derive_out *o, int32_t c, size_t r)

@@ -165,7 +165,7 @@ enum fetch_status {
   FETCH_S_MISSING_KEY, ///< the store knows nothing of the key, or the key was not given or null
   FETCH_S_STALE_BATCH, ///< a value, more than two days after the last upload: windows above two
                        ///< days hold rows that they should have dropped
-  FETCH_S_ERROR,
+  FETCH_S_ERROR,       ///< what it is made of failed, or a null of an expression over such
 };
 
 /// An entry `<prefix>_exception`.

@@ -109,6 +109,65 @@ describe('fetching a join', function()
     assert.same({ team_a_v1_n_sum_7d = null, team_b_v1_n_sum_7d = 4, team_b_v1_twice = 8, sum = null }, list[2].features)
   end)
 
+  it('of a GroupBy over another join has what was uploaded and streamed of that', function()
+    local store = fetch.store()
+    local a = gb(store, 'team.a.v1', 'string', { u = 1LL })
+    local upper = online.join(store, 'team.upper.v1', { { a } })
+    upper.left.events.topic = 'clicks' -- what makes the chain TEMPORAL is the topic at its end
+    local chained = online.new(store, { name = 'team.chained.v1', stop = STOP, keys = { { 'id', 'string' } },
+                                        fields = { { 'team_a_v1_n_sum_7d', 'long' } },
+                                        defs = { { 'team_a_v1_n_sum_7d', 'SUM', windows = { '7d' } } } })
+    chained.gb.sources = { { joinSource = { join = upper, query = { selects = { v = 'v' }, timeColumn = 'ts' } } } }
+    chained:batch('u', { { ts = STOP - HOUR, team_a_v1_n_sum_7d = 1LL } })
+    chained:stream('u', { { ts = STOP + HOUR, team_a_v1_n_sum_7d = 10LL } })
+    chained:save()
+    online.join(store, 'team.lower.v1', { { a }, { chained, prefix = 'late' } })
+    local f = fetcher(store)
+    assert.same({ team_a_v1_n_sum_7d = 1, late_team_chained_v1_team_a_v1_n_sum_7d_sum_7d = 1 },
+      f:one('join', 'team/lower.v1', { id = 'u' }, STOP + HOUR))
+    assert.same({ team_a_v1_n_sum_7d = 1, late_team_chained_v1_team_a_v1_n_sum_7d_sum_7d = 11 },
+      f:one('join', 'team/lower.v1', { id = 'u' }, STOP + HOUR + 1))
+  end)
+
+  it('says in detail how each feature stands', function()
+    local store = fetch.store()
+    local day = 24 * HOUR
+    local a = gb(store, 'team.a.v1', 'string', { u = 1LL })
+    local b = gb(store, 'team.b.v1', 'string', { u = 2LL, torn = 3LL })
+    local short = gb(store, 'team.short.v1', 'string', { u = 4LL }, { defs = { { 'n', 'SUM', windows = { '6h' } } } })
+    b.values[b:key_bytes('torn')] = b.values[b:key_bytes('torn')]:sub(1, -2)
+    b:save()
+    online.join(store, 'team.join.v1', { { a }, { b }, { short } }, { derivations = {
+      { name = 'copy', expression = 'team_a_v1_n_sum_7d' },
+      { name = 'sum', expression = 'team_a_v1_n_sum_7d + team_b_v1_n_sum_7d' },
+      { name = '*', expression = '*' },
+    } })
+    local f = fetcher(store)
+    local function statuses(id, at)
+      local row = assert(f:rows('join', 'team/join.v1', { { id = id } }, at, 'detailed'))[1]
+      local out = {}
+      for name, cell in pairs(row.features) do out[name] = cell.status end
+      return out, row.errors
+    end
+    assert.same({ copy = 'present', sum = 'present', team_b_v1_n_sum_7d = 'present', team_short_v1_n_sum_6h = 'present' },
+      (statuses('u', STOP + HOUR)))
+    assert.same({ copy = 'present', sum = 'present', team_b_v1_n_sum_7d = 'present', team_short_v1_n_sum_6h = 'null' },
+      (statuses('u', STOP + 10 * HOUR)))
+    assert.same({ copy = 'stale_batch', sum = 'stale_batch', team_b_v1_n_sum_7d = 'stale_batch',
+                  team_short_v1_n_sum_6h = 'null' }, (statuses('u', STOP + 2 * day + 1)))
+    assert.same({ copy = 'missing_key', sum = 'missing_key', team_b_v1_n_sum_7d = 'missing_key',
+                  team_short_v1_n_sum_6h = 'missing_key' }, (statuses('nobody', STOP)))
+    local torn, errors = statuses('torn', STOP)
+    assert.equal('error', torn.team_b_v1_n_sum_7d)
+    assert.equal('error', torn.sum)
+    assert.equal('missing_key', torn.copy)
+    assert.matches('^Failed to decode batch IR for groupBy team.b.v1', errors.team_b_v1_exception)
+    local early
+    early, errors = statuses('u', STOP - 1)
+    assert.equal('error', early.team_b_v1_n_sum_7d)
+    assert.matches('^Request time of %d+ is less than batch time', errors.team_a_v1_exception)
+  end)
+
   it('says why when its derivations cannot be', function()
     local store = fetch.store()
     online.join(store, 'team.join.v1', { { gb(store, 'team.a.v1', 'string', { u = 1LL }) } },
