@@ -187,7 +187,7 @@ chn_status cli_args_parse(const struct cli_command *command, int argc, char **ar
   *out = (struct cli_args){ .command = command };
   const int32_t n = count_options(command->options) + count_options(cli_common_options) +
                     count_options(cli_repo_options) + count_options(cli_warehouse_options) +
-                    count_options(cli_store_options);
+                    count_options(cli_store_options) + count_options(cli_stream_options);
   out->values = arena_calloc(a, (size_t)n, sizeof *out->values);
   out->positional = arena_calloc(a, (size_t)command->max_args + 1, sizeof *out->positional);
   add_options(out, command->options);
@@ -199,6 +199,9 @@ chn_status cli_args_parse(const struct cli_command *command, int argc, char **ar
   }
   if (command->uses_store) {
     add_options(out, cli_store_options);
+  }
+  if (command->uses_stream) {
+    add_options(out, cli_stream_options);
   }
   add_options(out, cli_common_options);
   struct parse p = { .args = out, .a = a, .argc = argc, .argv = argv, .source = CLI_FROM_FLAG };

@@ -50,6 +50,7 @@ struct cli_command {
   bool uses_repo;                        ///< takes the options of cli_repo_options too
   bool uses_warehouse;                   ///< and those of cli_warehouse_options
   bool uses_store;                       ///< and those of cli_store_options
+  bool uses_stream;                      ///< and those of cli_stream_options
   int (*run)(struct cli_context *ctx);
 };
 
@@ -57,6 +58,7 @@ extern const struct cli_option cli_common_options[]; ///< every command takes th
 extern const struct cli_option cli_repo_options[];
 extern const struct cli_option cli_warehouse_options[];
 extern const struct cli_option cli_store_options[];
+extern const struct cli_option cli_stream_options[];
 
 struct cli_args {
   const struct cli_command *command;

@@ -270,5 +270,6 @@ const struct cli_command cli_cmd_run = {
   .uses_repo = true,
   .uses_warehouse = true,
   .uses_store = true,
+  .uses_stream = true,
   .run = run_run,
 };

@@ -4,23 +4,18 @@
 #include "base/time.h"
 #include "cli/explain.h"
 #include "cli/report.h"
+#include "cli/value.h"
 
-enum { MS_MINUTE = 60000, MS_HOUR = 60 * MS_MINUTE, MS_DAY = 24 * MS_HOUR, TIME_TEXT = 32 };
+enum {
+  MS_MINUTE = 60000,
+  MS_HOUR = 60 * MS_MINUTE,
+  MS_DAY = 24 * MS_HOUR,
+  TIME_TEXT = CLI_INSTANT_SIZE
+};
 
 static const char *const kinds[] = { "batch", "hop", "row", "tile" };
 
 // ---- words ------------------------------------------------------------------------------------
-
-/// 2024-03-10 12:30:05.250, UTC.
-static const char *time_text(int64_t ms, char out[TIME_TEXT])
-{
-  char ds[16];
-  const int32_t day = chn_day_of_ms(ms);
-  const int64_t rest = ms - chn_ms_of_day(day);
-  snprintf(out, TIME_TEXT, "%s %02d:%02d:%02d.%03d", chn_ds_of_day(day, ds), (int)(rest / MS_HOUR),
-           (int)(rest / MS_MINUTE % 60), (int)(rest / 1000 % 60), (int)(rest % 1000));
-  return out;
-}
 
 static const char *span_text(int64_t ms, char out[TIME_TEXT])
 {
@@ -91,7 +86,7 @@ static void add_window(struct chn_buf *out, const struct fetch_explained *x)
   if (x->window_ms == 0) {
     chn_buf_addf(out, "all time");
   } else {
-    chn_buf_addf(out, "from %s (%s, in hops of %s)", time_text(x->window_from, from),
+    chn_buf_addf(out, "from %s (%s, in hops of %s)", cli_instant_text(x->window_from, from),
                  span_text(x->window_ms, span), span_text(x->hop_ms, hop));
   }
 }
@@ -176,7 +171,7 @@ static void add_batch_facts(struct chn_buf *out, const struct fetch_explained *x
   if (x->batch_end == INT64_MIN) {
     chn_buf_addf(text, "none: the last upload does not have the key");
   } else {
-    chn_buf_addf(text, "until %s%s", time_text(x->batch_end, t),
+    chn_buf_addf(text, "until %s%s", cli_instant_text(x->batch_end, t),
                  x->late ? ", more than two days before the instant: long windows hold rows that "
                            "they should have dropped"
                          : "");
@@ -199,7 +194,7 @@ static void print_facts(const struct fetch_explained *x, struct chn_buf *out)
   fact(out, "value", &text);
   chn_buf_addf(&text, "%s", x->error != NULL ? x->error : "");
   fact(out, "error", &text);
-  chn_buf_addf(&text, "%s", time_text(x->at, t));
+  chn_buf_addf(&text, "%s", cli_instant_text(x->at, t));
   fact(out, "instant", &text);
   chn_buf_addf(&text, "%s", x->expression != NULL ? x->expression : "");
   fact(out, "derived", &text);
@@ -223,8 +218,8 @@ static void add_piece(struct cli_grid *g, const struct fetch_piece *p, bool all)
   char from[TIME_TEXT], until[TIME_TEXT];
   const bool batch = p->kind == FETCH_PIECE_BATCH;
   cli_grid_add(g, kinds[p->kind]);
-  cli_grid_add(g, batch ? "" : time_text(p->from, from));
-  cli_grid_add(g, batch || p->until != p->from ? time_text(p->until, until) : "");
+  cli_grid_add(g, batch ? "" : cli_instant_text(p->from, from));
+  cli_grid_add(g, batch || p->until != p->from ? cli_instant_text(p->until, until) : "");
   cli_grid_add(g, p->value);
   if (all) {
     cli_grid_add(g, p->used ? "yes" : "no");

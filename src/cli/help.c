@@ -150,6 +150,9 @@ static void add_all_options(const struct cli_command *c, struct chn_buf *out)
   if (c->uses_store) {
     add_options(cli_store_options, out);
   }
+  if (c->uses_stream) {
+    add_options(cli_stream_options, out);
+  }
   add_options(cli_common_options, out);
   add_aliases(c->options, out);
   add_ignored(c->options, out);

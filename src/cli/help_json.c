@@ -43,6 +43,8 @@ static void command_json(struct codec_json_writer *w, const struct cli_command *
   options(w, c->options);
   options(w, c->uses_repo ? cli_repo_options : NULL);
   options(w, c->uses_warehouse ? cli_warehouse_options : NULL);
+  options(w, c->uses_store ? cli_store_options : NULL);
+  options(w, c->uses_stream ? cli_stream_options : NULL);
   options(w, cli_common_options);
   codec_json_end(w, ']');
   codec_json_end(w, '}');

@@ -64,8 +64,9 @@ static const struct run_mode modes[] = {
   { "backfill", run_backfill, "compute the days that the output table lacks" },
   { "analyze", run_mode_analyze, "schemas and checks, no data" },
   { "upload", run_mode_upload, "a GroupBy's values at the end of a day, into the online store" },
-  { "streaming", NULL, NULL },
-  { "local-streaming", NULL, NULL },
+  { "streaming", run_mode_stream,
+    "events or mutations of a topic into the online store, each once, until it is stopped" },
+  { "local-streaming", run_mode_local_stream, "the same from files of messages (--input)" },
   { "metadata-upload", run_mode_metadata_upload,
     "definitions, a file or a folder of them, into the online store" },
   { "metadata-export", run_mode_metadata_export,
@@ -150,7 +151,12 @@ chn_status run_mode_find(const char *name, const struct run_mode **out, struct c
 bool run_mode_needs_conf(const struct run_mode *mode)
 {
   return mode->run != run_mode_metadata_export && mode->run != run_mode_metadata_upload &&
-         mode->run != run_mode_fetch;
+         mode->run != run_mode_fetch && !run_mode_is_stream(mode);
+}
+
+bool run_mode_is_stream(const struct run_mode *mode)
+{
+  return mode->run == run_mode_stream || mode->run == run_mode_local_stream;
 }
 
 chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, struct chn_err *err)
@@ -165,6 +171,9 @@ chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, 
     return chn_fail(
         err, CHN_E_ARGUMENT,
         "--conf is needed: production/joins/<team>/<name>, as `chronon compile` writes it");
+  }
+  if (run_mode_is_stream(mode)) {
+    return run_mode_stream_check(ctx, mode->run == run_mode_local_stream, err);
   }
   return mode->run == run_mode_compare ? run_mode_compare_check(ctx, err)
                                        : run_mode_analyze_check(ctx, err);

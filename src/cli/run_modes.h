@@ -23,6 +23,15 @@ chn_status run_ranges(struct cli_context *ctx, const struct model_conf *conf,
 chn_status run_ranges_check(struct cli_context *ctx, const struct run_mode *mode,
                             const struct batch_options *options, int32_t *n, struct chn_err *err);
 
+bool run_mode_is_stream(const struct run_mode *mode);
+
+// run_stream.c: GroupBys' streams; --conf may name several, with commas between.
+chn_status run_mode_stream(struct cli_context *ctx, const struct model_conf *conf,
+                           struct batch_options *options, struct chn_err *err);
+chn_status run_mode_local_stream(struct cli_context *ctx, const struct model_conf *conf,
+                                 struct batch_options *options, struct chn_err *err);
+chn_status run_mode_stream_check(struct cli_context *ctx, bool local, struct chn_err *err);
+
 /// Whether the mode is about one definition; `conf` is else NULL.
 bool run_mode_needs_conf(const struct run_mode *mode);
 

@@ -207,3 +207,14 @@ void cli_value_json(struct codec_json_writer *w, const struct row_col *c, size_t
   default: json_text(w, c, row); break;
   }
 }
+
+const char *cli_instant_text(int64_t ms, char out[CLI_INSTANT_SIZE])
+{
+  char ds[CHN_DS_SIZE];
+  const int32_t day = chn_day_of_ms(ms);
+  const int64_t rest = ms - chn_ms_of_day(day);
+  snprintf(out, CLI_INSTANT_SIZE, "%s %02d:%02d:%02d.%03d", chn_ds_of_day(day, ds),
+           (int)(rest / 3600000), (int)(rest / 60000 % 60), (int)(rest / 1000 % 60),
+           (int)(rest % 1000));
+  return out;
+}

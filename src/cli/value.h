@@ -13,3 +13,8 @@ void cli_value_json(struct codec_json_writer *w, const struct row_col *c, size_t
 
 /// Whether values of this kind are compared by size and so stand to the right.
 bool cli_kind_is_number(enum row_kind kind);
+
+enum { CLI_INSTANT_SIZE = 32 };
+
+/// An instant in epoch milliseconds as 2024-03-10 12:30:05.250, UTC. Returns `out`.
+const char *cli_instant_text(int64_t ms, char out[CLI_INSTANT_SIZE]);

@@ -1,0 +1,282 @@
+// run --mode streaming and local-streaming: a thread for each GroupBy, and one that watches.
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "cli/conf.h"
+#include "cli/run_modes.h"
+#include "cli/stream.h"
+#include "http/scrape.h"
+#include "kv/kv.h"
+#include "obs/metrics.h"
+#include "stream/stream.h"
+
+enum { LOOK_MS = 200 };
+
+/// One GroupBy on its way.
+struct stream_task {
+  struct stream_job *job;
+  pthread_t thread;
+  bool started;
+  atomic_bool done;
+  chn_status status;
+  struct chn_err err;
+};
+
+struct streams {
+  struct cli_context *ctx;
+  bool local;
+  struct kv_store *store;
+  struct obs_metrics *metrics;
+  struct http_scrape *scrape;
+  struct cli_stream_sinks sinks;
+  struct stream_options o;
+  struct stream_task *tasks;
+  int32_t n;
+  pthread_mutex_t lock; ///< of the terminal
+  bool drawn;           ///< the status line stands there
+};
+
+// ---- what is said -----------------------------------------------------------------------------
+
+static void wipe(struct streams *s)
+{
+  if (s->drawn) {
+    fputs("\r\033[K", stderr);
+    s->drawn = false;
+  }
+}
+
+static void say(void *self, const char *line)
+{
+  struct streams *s = self;
+  pthread_mutex_lock(&s->lock);
+  wipe(s);
+  cli_note(s->ctx, "%s", line);
+  pthread_mutex_unlock(&s->lock);
+}
+
+static void draw(struct streams *s)
+{
+  struct chn_buf line = { 0 };
+  for (int32_t i = 0; i < s->n; i++) {
+    struct stream_status at;
+    stream_job_status(s->tasks[i].job, &at);
+    chn_buf_adds(&line, i > 0 ? " | " : "");
+    cli_stream_line(&at, &line);
+  }
+  pthread_mutex_lock(&s->lock);
+  fprintf(stderr, "\r\033[K%.*s", (int)cli_stream_width() - 1, chn_buf_str(&line));
+  fflush(stderr);
+  s->drawn = true;
+  pthread_mutex_unlock(&s->lock);
+  chn_buf_deinit(&line);
+}
+
+// ---- running ----------------------------------------------------------------------------------
+
+static void *run_task(void *arg)
+{
+  struct stream_task *t = arg;
+  t->status = stream_job_run(t->job, &t->err);
+  atomic_store(&t->done, true);
+  return NULL;
+}
+
+static void stop_all(struct streams *s)
+{
+  for (int32_t i = 0; i < s->n; i++) {
+    stream_job_stop(s->tasks[i].job);
+  }
+}
+
+/// Until all have ended. One that fails ends the others: a process that has lost one of its streams
+/// must be seen to have failed.
+static void watch(struct streams *s)
+{
+  const bool live = isatty(STDERR_FILENO) && !s->ctx->quiet;
+  const struct timespec pause = { 0, LOOK_MS * 1000000L };
+  int32_t left = s->n;
+  while (left > 0) {
+    left = 0;
+    bool failed = false;
+    for (int32_t i = 0; i < s->n; i++) {
+      const bool done = atomic_load(&s->tasks[i].done);
+      left += !done;
+      failed = failed || (done && s->tasks[i].status != CHN_OK);
+    }
+    if (failed || cli_interrupted()) {
+      stop_all(s);
+    }
+    if (live) {
+      draw(s);
+    }
+    if (left > 0) {
+      nanosleep(&pause, NULL);
+    }
+  }
+  pthread_mutex_lock(&s->lock);
+  wipe(s);
+  pthread_mutex_unlock(&s->lock);
+}
+
+static chn_status start_all(struct streams *s, struct chn_err *err)
+{
+  for (int32_t i = 0; i < s->n; i++) {
+    struct stream_task *t = &s->tasks[i];
+    t->started = pthread_create(&t->thread, NULL, run_task, t) == 0;
+    if (!t->started) {
+      atomic_store(&t->done, true);
+      t->status = chn_fail(&t->err, CHN_E_IO, "no thread for it");
+    }
+  }
+  watch(s);
+  chn_status status = CHN_OK;
+  for (int32_t i = 0; i < s->n; i++) {
+    struct stream_task *t = &s->tasks[i];
+    if (t->started) {
+      pthread_join(t->thread, NULL);
+    }
+    if (t->status != CHN_OK && status == CHN_OK) {
+      struct stream_status at;
+      stream_job_status(t->job, &at);
+      *err = t->err;
+      status = chn_wrap(err, "%s", at.group_by);
+    }
+  }
+  return status;
+}
+
+// ---- opening ----------------------------------------------------------------------------------
+
+static chn_status open_one(struct streams *s, struct wh *wh, const char *name, struct chn_err *err)
+{
+  struct model_conf conf = { 0 };
+  chn_status status = cli_conf_read(s->ctx, "conf", name, &conf, err);
+  if (status == CHN_OK && conf.kind != MODEL_GROUP_BY) {
+    status = chn_fail(err, CHN_E_ARGUMENT, "--conf %s: a GroupBy is what has a stream", name);
+  }
+  if (status == CHN_OK) {
+    status = stream_job_open(s->store, wh, conf.as.group_by, &s->o, &s->tasks[s->n].job, err);
+  }
+  s->n += status == CHN_OK;
+  return status;
+}
+
+static chn_status open_all(struct streams *s, struct wh *wh, struct chn_err *err)
+{
+  const char *confs = cli_get(&s->ctx->args, "conf");
+  s->tasks = chn_calloc(strlen(confs) + 1, sizeof *s->tasks);
+  chn_status status = CHN_OK;
+  for (const char *at = confs; *at != '\0' && status == CHN_OK;) {
+    const size_t len = strcspn(at, ",");
+    if (len > 0) {
+      status = open_one(s, wh, arena_strndup(&s->ctx->arena, at, len), err);
+    }
+    at += len + (at[len] == ',');
+  }
+  if (status == CHN_OK && s->n > 1 && cli_get(&s->ctx->args, "group") != NULL) {
+    status =
+        chn_fail(err, CHN_E_ARGUMENT, "--group is of one GroupBy: several would share its offsets");
+  }
+  return status;
+}
+
+static chn_status open_metrics(struct streams *s, struct chn_err *err)
+{
+  int32_t port = 0;
+  s->metrics = s->o.metrics = obs_metrics_new();
+  if (cli_get(&s->ctx->args, "metrics-port") == NULL) {
+    return CHN_OK;
+  }
+  chn_status status = cli_get_int(&s->ctx->args, "metrics-port", 0, 65535, &port, err);
+  if (status == CHN_OK) {
+    status = http_scrape_open(port, s->metrics, &s->scrape, err);
+  }
+  if (status == CHN_OK) {
+    cli_note(s->ctx, "metrics at http://127.0.0.1:%d/metrics", http_scrape_port(s->scrape));
+  }
+  return status;
+}
+
+static void close_all(struct streams *s)
+{
+  for (int32_t i = 0; i < s->n; i++) {
+    stream_job_close(s->tasks[i].job);
+  }
+  free(s->tasks);
+  cli_stream_sinks_close(&s->sinks);
+  http_scrape_close(s->scrape);
+  obs_metrics_free(s->metrics);
+  kv_close(s->store);
+  pthread_mutex_destroy(&s->lock);
+}
+
+static struct stream_job *const *jobs_of(const struct streams *s)
+{
+  struct stream_job **jobs = arena_calloc(&s->ctx->arena, (size_t)s->n, sizeof *jobs);
+  for (int32_t i = 0; i < s->n; i++) {
+    jobs[i] = s->tasks[i].job;
+  }
+  return jobs;
+}
+
+static chn_status run_streams(struct cli_context *ctx, struct wh *wh, bool local,
+                              struct chn_err *err)
+{
+  struct streams s = { .ctx = ctx, .local = local };
+  pthread_mutex_init(&s.lock, NULL);
+  s.o.log = say;
+  s.o.log_self = &s;
+  chn_status status = cli_stream_options_read(ctx, local, &s.o, err);
+  if (status == CHN_OK) {
+    status = cli_store_open(ctx, false, &s.store, err);
+  }
+  if (status == CHN_OK) {
+    status = cli_stream_sinks_open(ctx, &s.o, &s.sinks, err);
+  }
+  if (status == CHN_OK) {
+    status = open_metrics(&s, err);
+  }
+  if (status == CHN_OK) {
+    status = open_all(&s, wh, err);
+  }
+  if (status == CHN_OK) {
+    cli_watch_signals();
+    status = start_all(&s, err);
+    cli_stream_report(ctx, jobs_of(&s), s.n);
+  }
+  close_all(&s);
+  return status;
+}
+
+chn_status run_mode_stream(struct cli_context *ctx, const struct model_conf *conf,
+                           struct batch_options *options, struct chn_err *err)
+{
+  (void)conf;
+  return run_streams(ctx, options->wh, false, err);
+}
+
+chn_status run_mode_local_stream(struct cli_context *ctx, const struct model_conf *conf,
+                                 struct batch_options *options, struct chn_err *err)
+{
+  (void)conf;
+  return run_streams(ctx, options->wh, true, err);
+}
+
+chn_status run_mode_stream_check(struct cli_context *ctx, bool local, struct chn_err *err)
+{
+  struct stream_options o = { 0 };
+  if (local && cli_get(&ctx->args, "input") == NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "--input is needed: a file of messages, one a line, or a folder of such files");
+  }
+  if (!local && cli_get(&ctx->args, "input") != NULL) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--input is of --mode local-streaming");
+  }
+  return cli_stream_options_read(ctx, local, &o, err);
+}

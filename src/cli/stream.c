@@ -1,0 +1,220 @@
+#include "cli/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "cli/value.h"
+#include "obs/meter.h"
+
+// ---- options ----------------------------------------------------------------------------------
+
+/// "500ms", "2s", "5min", "1h".
+static chn_status read_time(const char *option, const char *text, int64_t *ms, struct chn_err *err)
+{
+  static const struct {
+    const char *name;
+    double ms;
+  } units[] = { { "ms", 1 }, { "s", 1e3 }, { "min", 6e4 }, { "h", 36e5 } };
+  char *end = NULL;
+  const double value = strtod(text, &end);
+  for (size_t i = 0; end != text && i < sizeof units / sizeof *units; i++) {
+    if (strcmp(end, units[i].name) == 0 && value >= 0 && value * units[i].ms < 1e12) {
+      *ms = (int64_t)(value * units[i].ms);
+      return CHN_OK;
+    }
+  }
+  return chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": a time is needed: 500ms, 2s, 5min or 1h",
+                  option, text);
+}
+
+static chn_status read_trigger(struct cli_context *ctx, int64_t *buffer_ms, struct chn_err *err)
+{
+  static const char buffered[] = "buffered:";
+  const char *text = cli_get(&ctx->args, "trigger");
+  if (strcmp(text, "element") == 0) {
+    return CHN_OK;
+  }
+  if (strncmp(text, buffered, sizeof buffered - 1) != 0) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "--trigger \"%s\": element or buffered:TIME (buffered:500ms) is needed", text);
+  }
+  return read_time("trigger", text + sizeof buffered - 1, buffer_ms, err);
+}
+
+/// One of two words.
+static chn_status read_choice(struct cli_context *ctx, const char *option, const char *no,
+                              const char *yes, bool *out, struct chn_err *err)
+{
+  const char *text = cli_get(&ctx->args, option);
+  *out = strcmp(text, yes) == 0;
+  return *out || strcmp(text, no) == 0
+             ? CHN_OK
+             : chn_fail(err, CHN_E_ARGUMENT, "--%s \"%s\": %s or %s is needed", option, text, no,
+                        yes);
+}
+
+static chn_status read_settings(struct cli_context *ctx, struct source_kafka_options *k,
+                                struct chn_err *err)
+{
+  const struct cli_value *v = cli_args_find(&ctx->args, "kafka");
+  struct stream_setting *s = arena_calloc(&ctx->arena, (size_t)v->n + 1, sizeof *s);
+  for (int32_t i = 0; i < v->n; i++) {
+    const char *eq = strchr(v->texts[i], '=');
+    if (eq == NULL || eq == v->texts[i]) {
+      return chn_fail(err, CHN_E_ARGUMENT, "--kafka \"%s\": NAME=VALUE is needed", v->texts[i]);
+    }
+    s[i].name = arena_strndup(&ctx->arena, v->texts[i], (size_t)(eq - v->texts[i]));
+    s[i].value = eq + 1;
+  }
+  k->settings = s;
+  k->n_settings = v->n;
+  return CHN_OK;
+}
+
+static chn_status read_lines(struct cli_context *ctx, struct stream_options *o, struct chn_err *err)
+{
+  const char *speed = cli_get(&ctx->args, "replay-speed");
+  o->file = cli_get(&ctx->args, "input");
+  o->lines.follow = cli_is_set(&ctx->args, "follow");
+  if (speed == NULL) {
+    return CHN_OK;
+  }
+  char *end = NULL;
+  o->lines.speed = strtod(speed, &end);
+  return end != speed && *end == '\0' && o->lines.speed > 0
+             ? CHN_OK
+             : chn_fail(err, CHN_E_ARGUMENT, "--replay-speed \"%s\": a number above 0 is needed",
+                        speed);
+}
+
+chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct stream_options *o,
+                                   struct chn_err *err)
+{
+  bool latest = false;
+  chn_status s = read_trigger(ctx, &o->buffer_ms, err);
+  if (s == CHN_OK) {
+    s = read_time("disorder", cli_get(&ctx->args, "disorder"), &o->disorder_ms, err);
+    o->disorder_ms = o->disorder_ms == 0 ? -1 : o->disorder_ms;
+  }
+  if (s == CHN_OK) {
+    s = read_choice(ctx, "on-error", "skip", "stop", &o->stop_on_error, err);
+  }
+  if (s == CHN_OK) {
+    s = read_choice(ctx, "from", "earliest", "latest", &latest, err);
+  }
+  if (s == CHN_OK) {
+    s = read_settings(ctx, &o->kafka, err);
+  }
+  if (s == CHN_OK && local) {
+    s = read_lines(ctx, o, err);
+  }
+  o->folder = ctx->repo.root;
+  o->group = cli_get(&ctx->args, "group");
+  o->dry = cli_is_set(&ctx->args, "debug");
+  o->kafka.bootstrap = cli_get(&ctx->args, "kafka-bootstrap");
+  o->kafka.from = latest ? STREAM_FROM_LATEST : STREAM_FROM_EARLIEST;
+  o->kafka.skip_gaps = cli_is_set(&ctx->args, "skip-gaps");
+  return s;
+}
+
+// ---- sinks ------------------------------------------------------------------------------------
+
+static chn_status open_sink(const char *where, struct reject_sink *sink,
+                            const struct reject_sink **out, struct chn_err *err)
+{
+  if (where == NULL) {
+    return CHN_OK;
+  }
+  const chn_status s = reject_sink_file(where, sink, err);
+  *out = s == CHN_OK ? sink : NULL;
+  return s;
+}
+
+chn_status cli_stream_sinks_open(struct cli_context *ctx, struct stream_options *o,
+                                 struct cli_stream_sinks *out, struct chn_err *err)
+{
+  const chn_status s = open_sink(cli_get(&ctx->args, "late-output"), &out->late, &o->late, err);
+  return s == CHN_OK ? open_sink(cli_get(&ctx->args, "dead-letter"), &out->dead, &o->dead, err) : s;
+}
+
+void cli_stream_sinks_close(struct cli_stream_sinks *sinks)
+{
+  if (sinks->late.close != NULL) {
+    sinks->late.close(sinks->late.self);
+  }
+  if (sinks->dead.close != NULL) {
+    sinks->dead.close(sinks->dead.self);
+  }
+}
+
+// ---- what is shown ----------------------------------------------------------------------------
+
+size_t cli_stream_width(void)
+{
+  struct winsize size;
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+static void add_age(const char *what, int64_t instant, struct chn_buf *out)
+{
+  if (instant != INT64_MIN) {
+    chn_buf_addf(out, ", %s ", what);
+    obs_print_seconds(out, (double)(chn_now_ms() - instant) / 1e3);
+    chn_buf_adds(out, " ago");
+  }
+}
+
+void cli_stream_line(const struct stream_status *at, struct chn_buf *out)
+{
+  chn_buf_addf(out, "%s: ", at->group_by);
+  obs_print_count(out, (double)at->messages);
+  chn_buf_adds(out, " messages");
+  if (at->stalled) {
+    chn_buf_adds(out, ", THE STORE DOES NOT ANSWER");
+  }
+  if (at->lag >= 0) {
+    chn_buf_adds(out, ", lag ");
+    obs_print_count(out, (double)at->lag);
+  }
+  add_age("newest", at->newest, out);
+  add_age("watermark", at->watermark, out);
+  if (at->late > 0) {
+    chn_buf_adds(out, ", late ");
+    obs_print_count(out, (double)at->late);
+  }
+  if (at->rejected > 0) {
+    chn_buf_adds(out, ", rejected ");
+    obs_print_count(out, (double)at->rejected);
+  }
+}
+
+void cli_stream_report(struct cli_context *ctx, struct stream_job *const *jobs, int32_t n)
+{
+  static const struct cli_column columns[] = { { "group_by", false }, { "messages", true },
+                                               { "rows", true },      { "writes", true },
+                                               { "late", true },      { "rejected", true },
+                                               { "newest", false } };
+  struct cli_grid grid;
+  struct chn_buf out = { 0 };
+  char newest[CLI_INSTANT_SIZE];
+  cli_grid_init(&grid, columns, sizeof columns / sizeof *columns);
+  for (int32_t i = 0; i < n; i++) {
+    struct stream_status at;
+    stream_job_status(jobs[i], &at);
+    cli_grid_add(&grid, at.group_by);
+    cli_grid_addf(&grid, "%lld", (long long)at.messages);
+    cli_grid_addf(&grid, "%lld", (long long)at.rows);
+    cli_grid_addf(&grid, "%lld", (long long)at.writes);
+    cli_grid_addf(&grid, "%lld", (long long)at.late);
+    cli_grid_addf(&grid, "%lld", (long long)at.rejected);
+    cli_grid_add(&grid, at.newest != INT64_MIN ? cli_instant_text(at.newest, newest) : NULL);
+  }
+  cli_grid_print(&grid, &ctx->style, &out);
+  cli_print(&out);
+  chn_buf_deinit(&out);
+  cli_grid_deinit(&grid);
+}

@@ -1,0 +1,25 @@
+/// stream.h: what the streaming modes read from the command line and print.
+#pragma once
+#include "cli/context.h"
+#include "stream/stream.h"
+
+/// Where late and bad messages go.
+struct cli_stream_sinks {
+  struct reject_sink late;
+  struct reject_sink dead;
+};
+
+chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct stream_options *o,
+                                   struct chn_err *err);
+
+/// Opens those that were asked for and sets o->late and o->dead.
+chn_status cli_stream_sinks_open(struct cli_context *ctx, struct stream_options *o,
+                                 struct cli_stream_sinks *out, struct chn_err *err);
+void cli_stream_sinks_close(struct cli_stream_sinks *sinks);
+
+/// Appends a status as one line of a terminal.
+void cli_stream_line(const struct stream_status *at, struct chn_buf *out);
+size_t cli_stream_width(void);
+
+/// Prints what n jobs have done, on stdout.
+void cli_stream_report(struct cli_context *ctx, struct stream_job *const *jobs, int32_t n);

@@ -1,0 +1,36 @@
+// The options of run --mode streaming and local-streaming.
+#include "cli/args.h"
+
+const struct cli_option cli_stream_options[] = {
+  { "kafka-bootstrap", 0, CLI_VALUE, "HOST:PORT,...", NULL, "CHRONON_KAFKA_BOOTSTRAP",
+    "streaming: the brokers, instead of the topic string's" },
+  { "kafka", 0, CLI_LIST, "NAME=VALUE", NULL, NULL,
+    "streaming: a setting of librdkafka (security.protocol, sasl.*, ssl.*, ...)" },
+  { "group", 0, CLI_VALUE, "NAME", NULL, NULL,
+    "streaming: the consumer group, whose offsets lie in the store; by default chronon-<GroupBy>" },
+  { "from", 0, CLI_VALUE, "earliest|latest", "earliest", NULL,
+    "streaming: where a partition starts of which the store has no offset" },
+  { "skip-gaps", 0, CLI_FLAG, NULL, NULL, NULL,
+    "streaming: go on where the broker has already deleted what comes next" },
+  { "input", 0, CLI_VALUE, "PATH", NULL, NULL,
+    "local-streaming: a file of messages, one a line, or a folder of such files" },
+  { "follow", 0, CLI_FLAG, NULL, NULL, NULL,
+    "local-streaming: wait for lines that are appended, instead of ending" },
+  { "replay-speed", 0, CLI_VALUE, "N", NULL, NULL,
+    "local-streaming: seconds of event time a second; by default as fast as it goes" },
+  { "trigger", 0, CLI_VALUE, "element|buffered:TIME", "element", NULL,
+    "streaming: write tiles at once, or so long (500ms, 2s) after the first event" },
+  { "disorder", 0, CLI_VALUE, "TIME", "5min", NULL,
+    "streaming: how far an event may lie behind the newest of its partition, once its tile is "
+    "over" },
+  { "late-output", 0, CLI_VALUE, "FILE", NULL, NULL,
+    "streaming: where late events go, with the reason" },
+  { "dead-letter", 0, CLI_VALUE, "FILE", NULL, NULL,
+    "streaming: where messages go that cannot be read or evaluated" },
+  { "on-error", 0, CLI_VALUE, "skip|stop", "skip", NULL,
+    "streaming: count such messages and go on, or stop before anything of their batch is written" },
+  { "metrics-port", 0, CLI_VALUE, "PORT", NULL, "CHRONON_METRICS_PORT",
+    "streaming: serve /metrics (Prometheus) on loopback" },
+  { "debug", 0, CLI_FLAG, NULL, NULL, NULL, "streaming: say what would be written, write nothing" },
+  { .name = NULL },
+};
