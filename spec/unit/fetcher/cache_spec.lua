@@ -100,6 +100,19 @@ describe('a cache of batch values', function()
     assert.equal(0, hits(1))
   end)
 
+  it('sees a value of the same instant and length, but other bytes', function()
+    local store, gb = filled(seed.random('fetch cache bytes'), 1)
+    local f = fetcher(store, { batch_cache = 8 })
+    for _, n in ipairs({ 5LL, 6LL, 5LL }) do
+      gb:batch('u1', { { ts = STOP - HOUR, n = n, s = 'x' } })
+      gb:save()
+      for _ = 1, 2 do
+        assert.equal(tonumber(n), f:one('group_by', 'team.gb.v1', { user = 'u1' }, STOP).n_sum_30d)
+      end
+    end
+    assert.equal(3, cached(f))
+  end)
+
   it('keeps no value that could not be read', function()
     local store, gb = filled(seed.random('fetch cache bad'), 1)
     local f = fetcher(store, { batch_cache = 8 })
