@@ -41,9 +41,12 @@ struct source_file_options {
   int32_t header; ///< lines at the top of each file that are no messages (CSV)
 };
 
-/// Opens a file of lines, or a folder of such files: each is a partition, numbered by sorted name;
-/// the offset is the position of the line's first byte. Lines end in \n or \r\n; the last may lack
-/// it, unless `follow`. Empty lines are skipped. Speed goes by the times that source_pace is told.
+/// Opens a file of lines, or a folder of such files (no hidden ones, none that begin with `_`):
+/// each is a partition, numbered by sorted name, so that files that are added between two runs must
+/// sort behind those that were there. The offset is the position of the line's first byte. Lines
+/// end in \n or \r\n; the last may lack it, unless `follow`. Empty lines are skipped. Files may
+/// grow, never change: CHN_E_CONFLICT where one is shorter than what was read, or, with `follow`,
+/// was moved away. Speed goes by the times that source_pace is told.
 chn_status source_file_open(const char *path, const struct source_file_options *o,
                             struct stream_source **out, struct chn_err *err);
 
@@ -52,7 +55,7 @@ chn_status source_file_open(const char *path, const struct source_file_options *
 chn_status source_poll(struct stream_source *s, size_t most, size_t most_bytes, int32_t wait_ms,
                        struct stream_poll *out, struct chn_err *err);
 
-/// Gives the messages' memory back; any thread.
+/// Gives the messages' memory back, before source_close; any thread.
 void source_release(struct stream_source *s, const struct stream_poll *poll);
 
 /// Reads an assigned partition from `offset`; INT64_MIN: where source options say.

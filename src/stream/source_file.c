@@ -1,10 +1,14 @@
-// Files of lines as partitions: each is mapped where it lies and read by itself, in turns.
+// Files of lines as partitions: read piece by piece into a buffer of the poll, in turns.
+//
+// Not mapped into memory: a file that somebody truncates would end the process by SIGBUS.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,14 +16,30 @@
 #include "base/time.h"
 #include "stream/source_int.h"
 
+enum {
+  PIECE = 1 << 20,        ///< bytes read at once
+  LONGEST_LINE = 1 << 28, ///< no message is so long: a file of another kind
+  REPLAY_MOST = 100,      ///< messages of a poll in a replay, so that its times are met
+  FOLLOW_MS = 20,         ///< between looks for appended lines
+};
+
+/// The memory of one poll.
+struct chunk {
+  char *bytes;
+  size_t cap;
+  size_t len;
+  struct stream_message *messages;
+  size_t room;
+  struct chunk *next;
+};
+
 struct lines {
   char *path;
   int fd;
-  const char *bytes; ///< a mapping of `size` bytes; NULL while the file is empty
-  size_t size;
-  size_t mapped; ///< of `bytes`
-  size_t next;
+  int64_t next; ///< byte where the next line begins
+  int32_t skip; ///< lines that are no messages: headers, the rest of a line that was given
   bool done;
+  atomic_bool at_end; ///< for source_lag
 };
 
 struct files {
@@ -31,8 +51,8 @@ struct files {
   int32_t *all; ///< the partitions' numbers
   bool assigned;
   bool paused;
-  struct stream_message *messages;
-  size_t room;
+  pthread_mutex_t lock; ///< of `spare`
+  struct chunk *spare;
   double began_ms;  ///< when the replay began
   int64_t first_ts; ///< the event time it began with; INT64_MIN: not known yet
   int64_t newest_ts;
@@ -40,53 +60,22 @@ struct files {
 
 // ---- opening ----------------------------------------------------------------------------------
 
-static chn_status map(struct lines *f, struct chn_err *err)
-{
-  struct stat st;
-  if (fstat(f->fd, &st) != 0) {
-    return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
-  }
-  if ((size_t)st.st_size < f->next) {
-    return chn_fail(err, CHN_E_CONFLICT,
-                    "%s has shrunk to %lld bytes, and %zu of it were read; streams need files that "
-                    "only grow",
-                    f->path, (long long)st.st_size, f->next);
-  }
-  if ((size_t)st.st_size == f->mapped) {
-    return CHN_OK;
-  }
-  if (f->bytes != NULL) {
-    munmap((void *)f->bytes, f->mapped);
-    f->bytes = NULL;
-  }
-  f->size = f->mapped = (size_t)st.st_size;
-  void *p = mmap(NULL, f->mapped, PROT_READ, MAP_PRIVATE, f->fd, 0);
-  if (p == MAP_FAILED) {
-    f->mapped = 0;
-    return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
-  }
-  f->bytes = p;
-  return CHN_OK;
-}
-
 static chn_status open_file(struct files *s, const char *path, struct chn_err *err)
 {
   struct stat st;
-  struct lines f = { .fd = -1 };
   // A FIFO or a device has no positions to start again from, and opening one may hang.
   if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
     return chn_fail(err, CHN_E_ARGUMENT, "%s is no regular file; write the events to one first",
                     path);
   }
-  f.fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (f.fd < 0) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
     return chn_fail(err, errno == ENOENT ? CHN_E_NOT_FOUND : CHN_E_IO, "%s: %s", path,
                     strerror(errno));
   }
-  f.path = chn_strdup(path);
   s->files = chn_realloc(s->files, (size_t)(s->n + 1) * sizeof *s->files);
-  s->files[s->n++] = f;
-  return map(&s->files[s->n - 1], err);
+  s->files[s->n++] = (struct lines){ .fd = fd, .path = chn_strdup(path) };
+  return CHN_OK;
 }
 
 static int is_data(const struct dirent *e)
@@ -94,10 +83,16 @@ static int is_data(const struct dirent *e)
   return e->d_name[0] != '.' && e->d_name[0] != '_';
 }
 
+/// By bytes: the order must not depend on the locale.
+static int by_name(const struct dirent **x, const struct dirent **y)
+{
+  return strcmp((*x)->d_name, (*y)->d_name);
+}
+
 static chn_status open_folder(struct files *s, const char *path, struct chn_err *err)
 {
   struct dirent **names = NULL;
-  const int n = scandir(path, &names, is_data, alphasort);
+  const int n = scandir(path, &names, is_data, by_name);
   if (n < 0) {
     return chn_fail(err, CHN_E_IO, "%s: %s", path, strerror(errno));
   }
@@ -117,80 +112,176 @@ static chn_status open_folder(struct files *s, const char *path, struct chn_err 
   return st;
 }
 
+// ---- a poll's memory --------------------------------------------------------------------------
+
+static struct chunk *get_chunk(struct files *s)
+{
+  pthread_mutex_lock(&s->lock);
+  struct chunk *c = s->spare;
+  if (c != NULL) {
+    s->spare = c->next;
+  }
+  pthread_mutex_unlock(&s->lock);
+  if (c == NULL) {
+    c = chn_calloc(1, sizeof *c);
+  }
+  c->len = 0;
+  return c;
+}
+
+static void give_chunk(struct files *s, struct chunk *c)
+{
+  pthread_mutex_lock(&s->lock);
+  c->next = s->spare;
+  s->spare = c;
+  pthread_mutex_unlock(&s->lock);
+}
+
+static void release(struct stream_source *source, const struct stream_poll *p)
+{
+  if (p->own != NULL) {
+    give_chunk((struct files *)source, p->own);
+  }
+}
+
 static void close_files(struct stream_source *source)
 {
   struct files *s = (struct files *)source;
   for (int32_t i = 0; i < s->n; i++) {
-    if (s->files[i].bytes != NULL) {
-      munmap((void *)s->files[i].bytes, s->files[i].mapped);
-    }
     close(s->files[i].fd);
     free(s->files[i].path);
   }
+  while (s->spare != NULL) {
+    struct chunk *c = s->spare;
+    s->spare = c->next;
+    free(c->bytes);
+    free(c->messages);
+    free(c);
+  }
+  pthread_mutex_destroy(&s->lock);
   free(s->files);
   free(s->all);
-  free(s->messages);
   free(s);
 }
 
 // ---- lines ------------------------------------------------------------------------------------
 
-/// Behind the first n lines.
-static size_t behind_lines(const struct lines *f, int32_t n)
+/// Reads up to `want` bytes from `at` behind what the chunk has; 0: there are no more.
+static chn_status read_piece(const struct lines *f, int64_t at, size_t want, struct chunk *c,
+                             size_t *got, struct chn_err *err)
 {
-  size_t at = 0;
-  while (n-- > 0 && at < f->size) {
-    const char *end = memchr(f->bytes + at, '\n', f->size - at);
-    at = end != NULL ? (size_t)(end - f->bytes) + 1 : f->size;
+  if (c->cap < c->len + want) {
+    c->cap = c->len + want < 2 * c->cap ? 2 * c->cap : c->len + want;
+    c->bytes = chn_realloc(c->bytes, c->cap);
   }
-  return at;
+  ssize_t n = 0;
+  do {
+    n = pread(f->fd, c->bytes + c->len, want, at);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) {
+    return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
+  }
+  *got = (size_t)n;
+  c->len += (size_t)n;
+  return CHN_OK;
 }
 
-/// The next line that is not empty; false: there is none yet.
-static bool next_line(const struct files *s, struct lines *f, struct stream_message *out)
+static void add(struct chunk *c, struct stream_poll *out, struct stream_message m)
 {
-  while (f->next < f->size) {
-    const char *from = f->bytes + f->next;
-    const char *end = memchr(from, '\n', f->size - f->next);
-    if (end == NULL && s->o.follow) {
-      return false; // its end is yet to be written
-    }
-    const int64_t offset = (int64_t)f->next;
-    size_t len = end != NULL ? (size_t)(end - from) : f->size - f->next;
-    f->next += len + (end != NULL);
-    if (len > 0 && from[len - 1] == '\r') {
-      len--;
-    }
-    if (len > 0) {
-      *out = (struct stream_message){ .offset = offset, .ts = INT64_MIN, .data = from, .len = len };
-      return true;
-    }
+  if (out->n == c->room) {
+    c->room = c->room > 0 ? 2 * c->room : 1024;
+    c->messages = chn_realloc(c->messages, c->room * sizeof *c->messages);
   }
-  return false;
+  c->messages[out->n++] = m;
 }
 
-static void add(struct files *s, struct stream_poll *out, struct stream_message m)
+/// A line without its end: a message, unless it is empty or to be skipped. `from` is where it lies
+/// in the chunk, which may still move.
+static void take_line(struct lines *f, int32_t partition, struct chunk *c, size_t from, size_t len,
+                      struct stream_poll *out)
 {
-  if (out->n == s->room) {
-    s->room = s->room > 0 ? 2 * s->room : 1024;
-    s->messages = chn_realloc(s->messages, s->room * sizeof *s->messages);
+  if (f->skip > 0) {
+    f->skip--;
+    return;
   }
-  s->messages[out->n++] = m;
+  if (len > 0 && c->bytes[from + len - 1] == '\r') {
+    len--;
+  }
+  if (len > 0) {
+    add(c, out,
+        (struct stream_message){ .partition = partition,
+                                 .offset = f->next,
+                                 .ts = INT64_MIN,
+                                 .data = (const void *)(uintptr_t)from,
+                                 .len = len });
+  }
 }
 
-/// What one file gives to a poll.
-static void take_lines(struct files *s, int32_t at, size_t most, size_t most_bytes,
-                       struct stream_poll *out)
+/// What one file gives to a poll: lines until one of the bounds, or the end, is reached.
+static chn_status take_lines(struct files *s, int32_t at, size_t most, size_t most_bytes,
+                             struct chunk *c, struct stream_poll *out, struct chn_err *err)
 {
   struct lines *f = &s->files[at];
-  size_t bytes = 0;
-  struct stream_message m;
-  while (out->n < most && bytes < most_bytes && next_line(s, f, &m)) {
-    m.partition = at;
-    bytes += m.len;
-    add(s, out, m);
+  size_t line = 0; // in the chunk: what is before it was taken
+  size_t seen = 0; // likewise: what is before it has no line's end
+  chn_status st = CHN_OK;
+  // Few messages are wanted: what is read behind them is read again.
+  const size_t piece = most < 4096 ? PIECE / 16 : PIECE;
+  while (st == CHN_OK && out->n < most && (line < most_bytes || out->n == 0)) {
+    const char *end = seen < c->len ? memchr(c->bytes + seen, '\n', c->len - seen) : NULL;
+    if (end != NULL) {
+      const size_t len = (size_t)(end - c->bytes) - line;
+      take_line(f, at, c, line, len, out);
+      f->next += (int64_t)len + 1;
+      line = seen = line + len + 1;
+      continue;
+    }
+    if (out->n == 0 && line == c->len) {
+      c->len = line = 0; // nothing of it was a message
+    }
+    seen = c->len;
+    size_t got = 0;
+    st = read_piece(f, f->next + (int64_t)(c->len - line), piece, c, &got, err);
+    if (st == CHN_OK && got == 0) {
+      if (!s->o.follow && c->len > line) {
+        take_line(f, at, c, line, c->len - line, out);
+        f->next += (int64_t)(c->len - line);
+      }
+      f->done = !s->o.follow;
+      atomic_store(&f->at_end, true);
+      break;
+    }
+    atomic_store(&f->at_end, false);
+    if (st == CHN_OK && c->len - line > LONGEST_LINE) {
+      st = chn_fail(err, CHN_E_CORRUPT, "%s: the line at byte %" PRId64 " has over %d MB", f->path,
+                    f->next, LONGEST_LINE >> 20);
+    }
   }
-  f->done = !s->o.follow && f->next >= f->size;
+  return st;
+}
+
+/// Streams go on where they were: what was read must still be there.
+static chn_status check_file(const struct files *s, const struct lines *f, struct chn_err *err)
+{
+  struct stat st;
+  struct stat named;
+  if (fstat(f->fd, &st) != 0) {
+    return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
+  }
+  if ((int64_t)st.st_size < f->next) {
+    return chn_fail(err, CHN_E_CONFLICT,
+                    "%s has shrunk to %lld bytes, and %" PRId64
+                    " of it were read; streams need files that only grow",
+                    f->path, (long long)st.st_size, f->next);
+  }
+  if (s->o.follow && (stat(f->path, &named) != 0 || named.st_ino != st.st_ino) &&
+      (int64_t)st.st_size == f->next) {
+    return chn_fail(err, CHN_E_CONFLICT,
+                    "%s was moved or replaced, and all that the old file has was read; streams "
+                    "need files that only grow",
+                    f->path);
+  }
+  return CHN_OK;
 }
 
 // ---- time -------------------------------------------------------------------------------------
@@ -201,7 +292,7 @@ static double ahead(const struct files *s)
   if (s->o.speed <= 0 || s->first_ts == INT64_MIN) {
     return 0;
   }
-  const double due = (double)(s->newest_ts - s->first_ts) / s->o.speed;
+  const double due = ((double)s->newest_ts - (double)s->first_ts) / s->o.speed;
   return due - (chn_monotonic_ms() - s->began_ms);
 }
 
@@ -233,6 +324,36 @@ static bool all_done(const struct files *s)
   return true;
 }
 
+/// Lines of the next file that has some.
+static chn_status fill(struct files *s, size_t most, size_t most_bytes, struct stream_poll *out,
+                       struct chn_err *err)
+{
+  struct chunk *c = get_chunk(s);
+  chn_status st = CHN_OK;
+  for (int32_t tried = 0; tried < s->n && out->n == 0 && st == CHN_OK; tried++) {
+    const int32_t at = s->turn;
+    s->turn = (s->turn + 1) % s->n;
+    if (s->files[at].done) {
+      continue;
+    }
+    c->len = 0;
+    st = check_file(s, &s->files[at], err);
+    if (st == CHN_OK) {
+      st = take_lines(s, at, most, most_bytes, c, out, err);
+    }
+  }
+  if (st != CHN_OK || out->n == 0) {
+    give_chunk(s, c);
+    return st;
+  }
+  for (size_t i = 0; i < out->n; i++) {
+    c->messages[i].data = c->bytes + (uintptr_t)c->messages[i].data;
+  }
+  out->messages = c->messages;
+  out->own = c;
+  return CHN_OK;
+}
+
 static chn_status poll(struct stream_source *source, size_t most, size_t most_bytes,
                        int32_t wait_ms, struct stream_poll *out, struct chn_err *err)
 {
@@ -246,27 +367,23 @@ static chn_status poll(struct stream_source *source, size_t most, size_t most_by
   }
   const double early = ahead(s);
   if (s->paused || early > 0) {
-    sleep_ms(early > 0 && early < wait_ms ? early : wait_ms);
+    sleep_ms(!s->paused && early < wait_ms ? early : wait_ms);
     if (s->paused || early > wait_ms) {
       return CHN_OK;
     }
   }
-  // A replay goes on in small steps, so that its times are met.
-  most = s->o.speed > 0 && most > 100 ? 100 : most;
-  for (int32_t tried = 0; tried < s->n && out->n == 0; tried++) {
-    const int32_t at = s->turn;
-    s->turn = (s->turn + 1) % s->n;
-    const chn_status st = s->o.follow ? map(&s->files[at], err) : CHN_OK;
+  most = s->o.speed > 0 && most > REPLAY_MOST ? REPLAY_MOST : most;
+  const double until = chn_monotonic_ms() + wait_ms;
+  do {
+    const chn_status st = fill(s, most, most_bytes, out, err);
     if (st != CHN_OK) {
       return st;
     }
-    take_lines(s, at, most, most_bytes, out);
-  }
-  out->messages = s->messages;
-  out->event = out->n > 0 ? STREAM_MESSAGES : all_done(s) ? STREAM_END : STREAM_IDLE;
-  if (out->event == STREAM_IDLE) {
-    sleep_ms(wait_ms < 20 ? wait_ms : 20);
-  }
+    out->event = out->n > 0 ? STREAM_MESSAGES : all_done(s) ? STREAM_END : STREAM_IDLE;
+    if (out->event == STREAM_IDLE && wait_ms > 0) {
+      sleep_ms(wait_ms < FOLLOW_MS ? wait_ms : FOLLOW_MS);
+    }
+  } while (out->event == STREAM_IDLE && chn_monotonic_ms() < until);
   return CHN_OK;
 }
 
@@ -274,28 +391,33 @@ static chn_status start(struct stream_source *source, int32_t partition, int64_t
                         struct chn_err *err)
 {
   struct files *s = (struct files *)source;
+  struct stat st;
+  if (partition < 0 || partition >= s->n) {
+    return chn_fail(err, CHN_E_ARGUMENT, "there is no file %d of %d", partition, s->n);
+  }
   struct lines *f = &s->files[partition];
-  if (offset != INT64_MIN && (uint64_t)offset > f->size) {
-    return chn_fail(
-        err, CHN_E_CONFLICT,
-        "%s has %zu bytes, and the store has events up to byte %lld: it is another file "
-        "than the one that was streamed; give this one its own --group",
-        f->path, f->size, (long long)offset);
+  if (fstat(f->fd, &st) != 0) {
+    return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
   }
-  // A mark is one behind the first byte of the last line that was read (message.h).
-  f->next = offset == INT64_MIN ? behind_lines(f, s->o.header) : (size_t)offset;
-  if (offset > 0 && f->next < f->size && f->bytes[f->next - 1] != '\n') {
-    const char *end = memchr(f->bytes + f->next, '\n', f->size - f->next);
-    f->next = end != NULL ? (size_t)(end - f->bytes) + 1 : f->size;
+  if (offset != INT64_MIN && (offset < 0 || offset > (int64_t)st.st_size)) {
+    return chn_fail(err, CHN_E_CONFLICT,
+                    "%s has %lld bytes, and the store has events up to byte %" PRId64
+                    ": it is another file than the one that was streamed; give this one its own "
+                    "--group",
+                    f->path, (long long)st.st_size, offset);
   }
-  f->done = !s->o.follow && f->next >= f->size;
+  f->next = offset > 0 ? offset : 0;
+  f->skip = offset > 0 ? 0 : s->o.header;
+  f->done = false;
+  atomic_store(&f->at_end, false);
+  // A mark is one behind the first byte of the last line that was read (stream.h), and a line's
+  // first byte is never its end.
+  char before = '\n';
+  if (offset > 0 && pread(f->fd, &before, 1, offset - 1) < 0) {
+    return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
+  }
+  f->skip += before != '\n';
   return CHN_OK;
-}
-
-static void release(struct stream_source *source, const struct stream_poll *p)
-{
-  (void)source; // the mapping stays
-  (void)p;
 }
 
 static void set_pause(struct stream_source *source, bool paused)
@@ -313,9 +435,9 @@ static void committed(struct stream_source *source, int32_t partition, int64_t o
 static int64_t lag(struct stream_source *source, int32_t partition, int64_t offset)
 {
   (void)offset;
-  const struct lines *f = &((struct files *)source)->files[partition];
+  struct files *s = (struct files *)source;
   // Lines are not counted ahead: by the mean length of those read so far it would be a guess.
-  return f->next >= f->size ? 0 : -1;
+  return partition >= 0 && partition < s->n && atomic_load(&s->files[partition].at_end) ? 0 : -1;
 }
 
 chn_status source_file_open(const char *path, const struct source_file_options *o,
@@ -328,6 +450,7 @@ chn_status source_file_open(const char *path, const struct source_file_options *
   s->source.ops = &ops;
   s->o = *o;
   s->first_ts = s->newest_ts = INT64_MIN;
+  pthread_mutex_init(&s->lock, NULL);
   const bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
   const chn_status status = folder ? open_folder(s, path, err) : open_file(s, path, err);
   if (status != CHN_OK) {
