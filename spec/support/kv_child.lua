@@ -1,6 +1,10 @@
 --- A process that uses a store and may be killed: `luajit ... URL MODE [ARG]`.
 ---   load    loads generation n, n+1, ... of dataset D for ever: 3000 keys whose value begins with its number
 ---   write   puts and a mark in one transaction for ever: every k of 1..20 and the mark hold the number
+---   append  puts two versions of every k of 1..20, each second time one that is late, and a mark in one
+---           transaction for ever
+---   consume the same, only while the mark is what it made of it; the values begin with ARG. Else says "fenced"
+---   add     adds 1 to each of the tiles t1..t5 until its mark (named by the fourth argument) is ARG, beside others
 ---   read    reads 40 keys of D until ARG s are over; prints "ok <reads> <generations seen>" or what it saw
 package.path = './?.lua;./?/init.lua;' .. package.path
 local kv = require('spec.support.kv')
@@ -38,6 +42,43 @@ elseif mode == 'write' then
     store:commit(puts, { { 'offset', tostring(n) } })
     say(n)
   end
+elseif mode == 'append' or mode == 'consume' then
+  store:create('S')
+  local mark = store:mark('offset')
+  while true do
+    local n, puts = tonumber(mark or 0) + 1, {}
+    for i = 1, 20 do
+      local value = (argument or '') .. ('v'):rep((n * 7 + i) % 150)
+      puts[2 * i - 1] = { 'S', 'k' .. i, value, 2 * n }
+      puts[2 * i] = { 'S', 'k' .. i, value, 2 * n - 1 - (n % 2) * 40 }
+    end
+    local expect = mode == 'consume' and (mark or false) or nil
+    local ok, why = pcall(store.commit, store, puts, { { 'offset', tostring(n), expect = expect } })
+    if not ok then
+      say(why:find('mark offset was changed by another writer', 1, true) and 'fenced' or why)
+      os.exit(1)
+    end
+    mark = tostring(n)
+    say(n)
+  end
+elseif mode == 'add' then
+  store:create('S')
+  local mine = 'offset.' .. arg[4]
+  while tonumber(store:mark(mine) or 0) < tonumber(argument) do
+    local turn, offset = store:mark('turn'), store:mark(mine)
+    local puts = {}
+    for i = 1, 5 do
+      local tile = store:get('S', 't' .. i)[1]
+      puts[i] = { 'S', 't' .. i, tostring((tile and tonumber(tile[2]) or 0) + 1), 0 }
+    end
+    local ok, why = pcall(store.commit, store, puts, {
+      { 'turn', tostring(tonumber(turn or 0) + 1), expect = turn or false },
+      { mine, tostring(tonumber(offset or 0) + 1), expect = offset or false },
+    })
+    if not ok and not why:find('other writer') then error(why) end
+    say(ok and 'added' or 'refused')
+  end
+  say('done')
 elseif mode == 'read' then
   local wanted = {}
   for i = 1, 40 do wanted[i] = { 'D', 'key' .. i * 71 } end

@@ -182,10 +182,13 @@ void kv_answers_start(struct kv_answers *a)
 }
 
 // The answer under way moves to a larger array; finished ones stay where they are.
-static void grow(struct kv_answers *a)
+static void grow(struct kv_answers *a, size_t more)
 {
   const size_t open = a->count - a->start;
-  const size_t cap = a->cap ? a->cap * 2 : 256;
+  size_t cap = a->cap ? a->cap * 2 : 256;
+  while (cap - open < more) {
+    cap *= 2;
+  }
   struct kv_answers_old *block = chn_malloc(sizeof *block + cap * sizeof *block->versions);
   if (open) {
     memcpy(block->versions, a->versions + a->start, open * sizeof *block->versions);
@@ -198,12 +201,18 @@ static void grow(struct kv_answers *a)
   a->count = open;
 }
 
+struct kv_version *kv_answers_room(struct kv_answers *a, size_t more)
+{
+  if (a->cap - a->count < more) {
+    grow(a, more);
+  }
+  a->count += more;
+  return a->versions + a->count - more;
+}
+
 void kv_answers_add(struct kv_answers *a, int64_t ts, const void *data, size_t len)
 {
-  if (a->count == a->cap) {
-    grow(a);
-  }
-  a->versions[a->count++] = (struct kv_version){ .ts = ts, .data = data, .len = len };
+  *kv_answers_room(a, 1) = (struct kv_version){ .ts = ts, .data = data, .len = len };
 }
 
 void kv_answers_finish(struct kv_answers *a, struct kv_get *get)

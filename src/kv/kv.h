@@ -126,8 +126,24 @@ struct kv_mark {
   size_t expect_len;
 };
 
-/// Writes all puts and marks in one transaction, or nothing. Later puts of one (key, ts) win.
+/// Writes all puts and marks in one transaction, or nothing. Later puts of one (key, ts) win. The
+/// more versions of a key a commit brings, the cheaper each is: LMDB writes a key's block once.
 /// On Redis Cluster, where no transaction spans slots, see src/kv/kv_redis.c.
+///
+/// A stream that counts each event once keeps its offset in a mark:
+///  1. kv_read_mark gives the offset (NULL: from the start); only then are values read that the
+///     next commit builds on.
+///  2. kv_commit has the poll's puts and the mark, fenced: `expect` is what 1 or the last commit of
+///     its own made of it.
+///  3. CHN_E_CONFLICT: another writer has committed since; nothing was written. Forget what was
+///  read
+///     and go back to 1. A consumer that was replaced without knowing gets this at its next commit.
+///     To stop it sooner its successor commits the mark alone, with an epoch of its own in it.
+///  4. CHN_E_IO: Redis may have written all or nothing before the connection ended. Go back to 1;
+///     the mark tells.
+/// So a writer alone on its keys may keep their values in memory from commit to commit. Where
+/// several add to the same keys (partitions of a topic that are not by key), they share a second
+/// mark, which each commit counts up, fenced; whoever is refused reads its values again.
 chn_status kv_commit(struct kv_store *store, const struct kv_put *puts, size_t put_count,
                      const struct kv_mark *marks, size_t mark_count, struct chn_err *err);
 

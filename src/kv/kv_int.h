@@ -89,6 +89,9 @@ struct kv_answers {
 };
 
 void kv_answers_start(struct kv_answers *a);
+
+/// Room for so many more, which the caller fills.
+struct kv_version *kv_answers_room(struct kv_answers *a, size_t more);
 void kv_answers_add(struct kv_answers *a, int64_t ts, const void *data, size_t len);
 void kv_answers_finish(struct kv_answers *a, struct kv_get *get);
 void kv_answers_clear(struct kv_answers *a);

@@ -195,16 +195,48 @@ static chn_status live_of(struct lmdb_reader *r, int32_t dataset, uint32_t *live
   return CHN_OK;
 }
 
-// A long key's value begins after the key; false where the entry is another key's.
-static bool skip_long_key(const struct kv_get *get, MDB_val *data)
+// The versions of one block with ts >= after.
+static int answer_block(struct kv_answers *a, const void *data, size_t len, int64_t after)
 {
-  if (!kv_long_is(data->mv_data, data->mv_size, get->key, get->key_len)) {
-    return false;
+  struct kv_block block;
+  if (!kv_block_open(&block, data, len)) {
+    return MDB_CORRUPTED;
   }
-  const size_t n = kv_long_size(get->key_len);
-  data->mv_data = (uint8_t *)data->mv_data + n;
-  data->mv_size -= n;
-  return true;
+  struct kv_version *versions = kv_answers_room(a, block.count);
+  if (!kv_block_versions(&block, versions)) {
+    return MDB_CORRUPTED;
+  }
+  if (block.first < after) { // only the first block of an answer can be older in part
+    size_t n = 0;
+    while (n < block.count && versions[n].ts < after) {
+      n++;
+    }
+    a->start += n;
+  }
+  return 0;
+}
+
+static int answer_key(struct lmdb_reader *r, const struct kv_get *get, struct kv_place *place)
+{
+  const size_t before = kv_long_size(get->key_len);
+  MDB_val key = { .mv_size = place->len, .mv_data = place->bytes };
+  MDB_val data;
+  int rc = mdb_cursor_get(r->cursor, &key, &data, MDB_SET_RANGE);
+  while (rc == 0 && key.mv_size == place->len &&
+         memcmp(key.mv_data, place->bytes, place->stem) == 0) {
+    if (!place->is_long || kv_long_is(data.mv_data, data.mv_size, get->key, get->key_len)) {
+      if (data.mv_size < before) {
+        return MDB_CORRUPTED;
+      }
+      rc = answer_block(&r->base.answers, (const uint8_t *)data.mv_data + before,
+                        data.mv_size - before, get->after_ts);
+    }
+    if (rc || kv_place_time(key.mv_data, key.mv_size) == INT64_MAX) {
+      return rc; // a tail is a key's last block
+    }
+    rc = mdb_cursor_get(r->cursor, &key, &data, MDB_NEXT);
+  }
+  return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
 static chn_status answer(struct lmdb_reader *r, struct kv_get *get, struct chn_err *err)
@@ -218,18 +250,12 @@ static chn_status answer(struct lmdb_reader *r, struct kv_get *get, struct chn_e
   struct kv_place place;
   kv_place_key(&place, live, get->key, get->key_len);
   kv_place_ts(&place, get->after_ts);
-  MDB_val key = { .mv_size = place.len, .mv_data = place.bytes };
-  MDB_val data;
-  int rc = live ? mdb_cursor_get(r->cursor, &key, &data, MDB_SET_RANGE) : MDB_NOTFOUND;
-  while (rc == 0 && key.mv_size == place.len && memcmp(key.mv_data, place.bytes, place.stem) == 0) {
-    if (!place.is_long || skip_long_key(get, &data)) {
-      kv_answers_add(&r->base.answers, kv_place_time(key.mv_data, key.mv_size), data.mv_data,
-                     data.mv_size);
-    }
-    rc = mdb_cursor_get(r->cursor, &key, &data, MDB_NEXT);
+  const int rc = live ? answer_key(r, get, &place) : 0;
+  if (rc) {
+    return lmdb_fail(r->env, rc, err);
   }
   kv_answers_finish(&r->base.answers, get);
-  return rc == 0 || rc == MDB_NOTFOUND ? CHN_OK : lmdb_fail(r->env, rc, err);
+  return CHN_OK;
 }
 
 static chn_status lmdb_read(struct kv_reader *reader, struct kv_get *gets, size_t count,
@@ -330,12 +356,17 @@ struct scan {
   uint32_t live;
   uint8_t *prefix;
   size_t prefix_len;
-  uint8_t at[KV_PLACE_MAX]; ///< the place given last, or none (at_len 0)
-  size_t at_len;
+  uint8_t at[KV_PLACE_MAX]; ///< the place of a block that ends with the version given last, had it
+  size_t at_len;            ///< one; 0 before the first
+  bool started;             ///< the cursor is on a block
+  struct kv_stored stored;  ///< the block's key
+  struct lmdb_space space;  ///< its versions
+  size_t next;              ///< the one to be given
   char token[2 * KV_PLACE_MAX + 1];
 };
 
-// The token is the place given last, without its generation, in hex: it outlives a switch.
+// The token is that place without its generation, in hex: it outlives a switch, and blocks that are
+// cut otherwise.
 static bool read_token(struct scan *s, const char *token)
 {
   const size_t n = strlen(token);
@@ -360,6 +391,7 @@ static void lmdb_scan_close(struct kv_scan *scan)
 {
   struct scan *s = (struct scan *)scan;
   mdb_cursor_close(s->cursor);
+  lmdb_space_deinit(&s->space);
   free(s->prefix);
   free(s);
 }
@@ -421,58 +453,96 @@ static bool jump(const struct scan *s, const uint8_t *at, size_t at_len, struct 
   return true;
 }
 
-static int step(struct scan *s, MDB_val *key, MDB_val *data)
+static int start(struct scan *s, MDB_val *key, MDB_val *data)
 {
-  if (s->at_len == 0) {
-    struct kv_place start;
-    kv_place_key(&start, s->live, "", 0);
-    *key = (MDB_val){ .mv_size = start.len, .mv_data = start.bytes };
-    return s->live ? mdb_cursor_get(s->cursor, key, data, MDB_SET_RANGE) : MDB_NOTFOUND;
+  if (!s->live) {
+    return MDB_NOTFOUND;
   }
-  *key = (MDB_val){ .mv_size = s->at_len, .mv_data = s->at };
-  int rc = mdb_cursor_get(s->cursor, key, data, MDB_SET_RANGE);
-  if (rc == 0 && key->mv_size == s->at_len && memcmp(key->mv_data, s->at, s->at_len) == 0) {
-    rc = mdb_cursor_get(s->cursor, key, data, MDB_NEXT);
+  struct kv_place first;
+  kv_place_key(&first, s->live, "", 0);
+  *key = s->at_len ? (MDB_val){ .mv_size = s->at_len, .mv_data = s->at }
+                   : (MDB_val){ .mv_size = first.len, .mv_data = first.bytes };
+  return mdb_cursor_get(s->cursor, key, data, MDB_SET_RANGE);
+}
+
+// The version to be given next: of a token's key those up to its time were given.
+static size_t first_of(const struct scan *s, const MDB_val *place)
+{
+  size_t n = 0;
+  if (!s->started && place->mv_size == s->at_len &&
+      memcmp(place->mv_data, s->at, s->at_len - KV_STEM_TS) == 0) {
+    const int64_t given = kv_place_time(s->at, s->at_len);
+    while (n < s->stored.block.count && s->space.versions[n].ts <= given) {
+      n++;
+    }
   }
-  return rc;
+  return n;
+}
+
+static chn_status damaged(const struct lmdb_env *e, struct chn_err *err)
+{
+  return chn_fail(err, CHN_E_CORRUPT,
+                  "%s holds an entry that is none of ours: remove the folder and upload again",
+                  e->path);
+}
+
+// The next block of a key with the prefix that has versions to give; *found = false at the end.
+static chn_status next_block(struct scan *s, const struct lmdb_env *e, bool *found,
+                             struct chn_err *err)
+{
+  MDB_val key;
+  MDB_val data;
+  int rc = s->started ? mdb_cursor_get(s->cursor, &key, &data, MDB_NEXT) : start(s, &key, &data);
+  while (rc == 0) {
+    struct kv_stored *stored = &s->stored;
+    if (!kv_stored_read(stored, key.mv_data, key.mv_size, data.mv_data, data.mv_size)) {
+      return damaged(e, err);
+    }
+    if (stored->generation != s->live) {
+      return CHN_OK;
+    }
+    struct kv_place to = { .len = 0 };
+    if (stored->key_len >= s->prefix_len && memcmp(stored->key, s->prefix, s->prefix_len) == 0) {
+      if (!lmdb_space_versions(&s->space, &stored->block)) {
+        return damaged(e, err);
+      }
+      s->next = first_of(s, &key);
+      s->started = true;
+      if (s->next < stored->block.count) {
+        memcpy(s->at, key.mv_data, key.mv_size);
+        s->at_len = key.mv_size;
+        *found = true;
+        return CHN_OK;
+      }
+    } else if (!jump(s, key.mv_data, key.mv_size, &to)) {
+      return CHN_OK;
+    }
+    const bool same =
+        to.len == 0 || (to.len == key.mv_size && memcmp(to.bytes, key.mv_data, to.len) == 0);
+    key = (MDB_val){ .mv_size = to.len, .mv_data = to.bytes };
+    rc = mdb_cursor_get(s->cursor, &key, &data, same ? MDB_NEXT : MDB_SET_RANGE);
+  }
+  return rc == MDB_NOTFOUND ? CHN_OK : lmdb_fail(e, rc, err);
 }
 
 static chn_status lmdb_scan_next(struct kv_scan *scan, struct kv_item *item, bool *found,
                                  struct chn_err *err)
 {
   struct scan *s = (struct scan *)scan;
-  const struct lmdb_env *e = ((struct lmdb_reader *)scan->reader)->env;
-  MDB_val key;
-  MDB_val data;
-  int rc = step(s, &key, &data);
-  while (rc == 0) {
-    struct kv_stored stored;
-    if (!kv_stored_read(&stored, key.mv_data, key.mv_size, data.mv_data, data.mv_size)) {
-      return chn_fail(err, CHN_E_CORRUPT,
-                      "%s holds an entry that is none of ours: remove the folder and upload again",
-                      e->path);
+  *found = s->started && s->next < s->stored.block.count;
+  if (!*found) {
+    const chn_status status = next_block(s, ((struct lmdb_reader *)scan->reader)->env, found, err);
+    if (status || !*found) {
+      return status;
     }
-    if (stored.generation != s->live) {
-      return CHN_OK;
-    }
-    if (stored.key_len >= s->prefix_len && memcmp(stored.key, s->prefix, s->prefix_len) == 0) {
-      memcpy(s->at, key.mv_data, key.mv_size);
-      s->at_len = key.mv_size;
-      *item = (struct kv_item){ .key = stored.key, .key_len = stored.key_len };
-      item->version =
-          (struct kv_version){ .ts = stored.ts, .data = stored.value, .len = stored.value_len };
-      *found = true;
-      return CHN_OK;
-    }
-    struct kv_place to;
-    if (!jump(s, key.mv_data, key.mv_size, &to)) {
-      return CHN_OK;
-    }
-    const bool same = to.len == key.mv_size && memcmp(to.bytes, key.mv_data, to.len) == 0;
-    key = (MDB_val){ .mv_size = to.len, .mv_data = to.bytes };
-    rc = mdb_cursor_get(s->cursor, &key, &data, same ? MDB_NEXT : MDB_SET_RANGE);
   }
-  return rc == MDB_NOTFOUND ? CHN_OK : lmdb_fail(e, rc, err);
+  *item = (struct kv_item){ .key = s->stored.key,
+                            .key_len = s->stored.key_len,
+                            .version = s->space.versions[s->next++] };
+  struct kv_place place = { .stem = s->at_len - KV_STEM_TS };
+  kv_place_ts(&place, item->version.ts);
+  memcpy(s->at + place.stem, place.bytes + place.stem, KV_STEM_TS);
+  return CHN_OK;
 }
 
 static const char *lmdb_scan_token(struct kv_scan *scan)

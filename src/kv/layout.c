@@ -1,23 +1,41 @@
-// How versions lie in LMDB. All datasets share one tree; an entry's key is the version's *place*:
+// How versions lie in LMDB. All datasets share one tree. A key's versions are cut by time into
+// blocks, one entry each; an entry's key is the block's *place*:
 //
 //     offset  size  what
 //     0       4     generation, big endian: one bulk load's content of one dataset, or all that was
 //                   put into a dataset without loads. Numbers are given once and only grow.
 //     4       2     length n of the key, big endian; 0xFFFF for a key longer than 497 bytes
 //     6       n     the key; of a long one its first 256 bytes and 16 bytes of its XXH3 digest
-//     6+n     8     ts, big endian, the sign bit turned: memcmp's order is the order of time
+//     6+n     8     bound, big endian, the sign bit turned: memcmp's order is the order of time
 //
-// and its data are the value, or for a long key
+// and its data are the block, or for a long key
 //
 //     0       4     length m of the key, little endian
 //     4       m     the whole key: a reader compares it, so that no digest mixes two keys up
-//     4+m           the value
+//     4+m           the block
+//
+// A block has c >= 1 versions, ascending; numbers are little endian:
+//
+//     0       8     ts of the first version
+//     8       2     c
+//     10      4(c-1)  ts of the second version and those behind it, less that of the first
+//     +       2(c-1)  where the values of all but the last version end, counted from the first
+//     value
+//     +             the values, one behind the other; the last one ends with the data
+//
+// A version lies in the first block of its key whose bound is its ts or later. The newest block is
+// bounded by INT64_MAX, so a put of any ts has a block to go to and an append changes no place. It
+// is the *tail*, small enough to be written again with each commit. When it is full its older half
+// goes into *sealed* blocks: into the newest of them while that has room, else into a new one. The
+// bound of a sealed block is its last version's ts when it was made. A version too large for any
+// block lies in one alone: so does a batch value.
 //
 // What this buys:
 //  - The versions of a key are neighbours, ascending: a get with a lower bound of time is one
-//    descent and then steps inside a page. The length stands before the key so that no other key
-//    can lie between them, whatever bytes it has; the price is that a scan by prefix jumps from
-//    length to length.
+//    descent and then a step for some hundred versions. The length stands before the key so that no
+//    other key can lie between them, whatever bytes it has; the price is that a scan by prefix
+//    jumps from length to length.
+//  - Of a key's many versions a stream writes the tail alone, and what is late its one block.
 //  - A new generation's places are larger than all others, so that a sorted load appends: pages
 //    are filled one after the other, no page is split, and nothing a reader uses is touched.
 //  - The switch to a generation is one small record in the catalogue (lmdb_env.c).
@@ -125,16 +143,14 @@ bool kv_stored_read(struct kv_stored *out, const void *place, size_t place_len, 
   *out = (struct kv_stored){ .generation = get16(p) << 16 | get16(p + 2),
                              .key = p + KEY_AT,
                              .key_len = n,
-                             .ts = kv_place_time(place, place_len),
-                             .value = data,
-                             .value_len = data_len };
+                             .bound = kv_place_time(place, place_len) };
   if (is_long) {
     out->key = long_key(data, data_len, &out->key_len);
     if (!out->key || memcmp(out->key, p + KEY_AT, KV_KEY_HEAD) != 0) {
       return false;
     }
-    out->value = out->key + out->key_len;
-    out->value_len = data_len - sizeof(uint32_t) - out->key_len;
   }
-  return true;
+  const size_t before = kv_long_size(out->key_len);
+  return kv_block_open(&out->block, (const uint8_t *)data + before, data_len - before) &&
+         kv_block_last(&out->block) <= out->bound;
 }

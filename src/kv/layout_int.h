@@ -1,6 +1,6 @@
-/// layout_int.h: where a version lies in LMDB's one tree of data; the essay is above layout.c.
+/// layout_int.h: where versions lie in LMDB's one tree of data; the essay is above layout.c.
 #pragma once
-#include "base/err.h"
+#include "kv/block_int.h"
 
 enum {
   KV_PLACE_MAX = 511,   ///< LMDB's limit of a key's bytes
@@ -12,7 +12,7 @@ enum {
 
 struct kv_place {
   uint8_t bytes[512];
-  size_t stem; ///< bytes that all versions of the key share
+  size_t stem; ///< bytes that all blocks of the key share
   size_t len;  ///< stem + 8 once a time is set
   bool is_long;
 };
@@ -24,19 +24,19 @@ struct kv_stored {
   uint32_t generation;
   const uint8_t *key;
   size_t key_len;
-  int64_t ts;
-  const uint8_t *value;
-  size_t value_len;
+  int64_t bound; ///< no version of the block is later
+  struct kv_block block;
 };
 
-/// Reads a place and the bytes stored there; false when they are none of ours. Points into both.
+/// Reads a place and what stands before the values stored there; false when they are none of ours.
+/// Points into both.
 bool kv_stored_read(struct kv_stored *out, const void *place, size_t place_len, const void *data,
                     size_t data_len);
 
 /// The time at the end of a place of at least 8 bytes.
 int64_t kv_place_time(const void *place, size_t len);
 
-/// What a long key's data have before the value: u32 key length and the key. 0 for a key that is
+/// What a long key's data have before the block: u32 key length and the key. 0 for a key that is
 /// not long.
 size_t kv_long_size(size_t key_len);
 void kv_long_write(void *out, const void *key, size_t key_len);

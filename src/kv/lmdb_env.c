@@ -43,7 +43,7 @@ enum {
   FILE_MODE = 0664
 };
 
-static const char MAGIC[8] = "chrnkv\0\1";
+static const char MAGIC[8] = "chrnkv\0\2";
 
 static pthread_mutex_t envs_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lmdb_env *envs;

@@ -98,7 +98,47 @@ int lmdb_doom(const struct lmdb_env *e, MDB_txn *txn, uint32_t generation);
 int lmdb_doomed(const struct lmdb_env *e, MDB_txn *txn, uint32_t *generation);
 int lmdb_undoom(const struct lmdb_env *e, MDB_txn *txn, uint32_t generation);
 
-// lmdb_write.c and lmdb_load.c: callbacks of the table in kv_lmdb.c
+// --- the blocks of a key, in a write transaction (lmdb_put.c) ---
+
+/// Memory for that, kept from key to key. {0} is empty.
+struct lmdb_space {
+  struct kv_version *versions;
+  size_t version_cap;
+  uint8_t *bytes;
+  size_t len, cap;
+  struct lmdb_chunk *chunks;
+  size_t chunk_count, chunk_cap;
+};
+
+void lmdb_space_deinit(struct lmdb_space *s);
+
+/// The block's versions, valid until the next call; NULL where its bytes are damaged.
+struct kv_version *lmdb_space_versions(struct lmdb_space *s, const struct kv_block *block);
+
+/// The data of an entry of one block, valid until the next call.
+MDB_val lmdb_space_block(struct lmdb_space *s, const void *key, size_t key_len,
+                         const struct kv_version *v, size_t count);
+
+struct lmdb_key {
+  MDB_cursor *cursor;
+  struct kv_place place; ///< kv_place_key has been called on it
+  const void *key;
+  size_t key_len;
+  struct lmdb_record *record; ///< its counts are kept
+  struct lmdb_space *space;
+};
+
+/// Puts versions, ascending and without doubles.
+int lmdb_put_versions(struct lmdb_key *k, const struct kv_version *news, size_t count,
+                      struct chn_err *err);
+
+/// Removes all versions.
+int lmdb_clear_key(struct lmdb_key *k);
+
+/// LMDB_FAILED with the nearest name, or a code of LMDB.
+int lmdb_unknown_dataset(struct lmdb_env *e, MDB_txn *txn, const char *name, struct chn_err *err);
+
+// lmdb_write.c, lmdb_expire.c and lmdb_load.c: callbacks of the table in kv_lmdb.c
 chn_status lmdb_commit(struct kv_store *store, const struct kv_put *puts, size_t put_count,
                        const struct kv_mark *marks, size_t mark_count, struct chn_err *err);
 chn_status lmdb_expire(struct kv_store *store, const char *name, int64_t before, int64_t *removed,

@@ -31,7 +31,7 @@ struct load {
   uint32_t generation;
   int lock_fd;
   struct kv_sort *sort;
-  uint8_t *data; ///< of a long key
+  struct lmdb_space space;
   struct arena batch;
   struct kv_pair *pairs; ///< of the batch
   size_t pair_count, pair_cap;
@@ -89,7 +89,7 @@ static void free_load(struct load *l)
   kv_sort_free(l->sort);
   arena_deinit(&l->batch);
   free(l->pairs);
-  free(l->data);
+  lmdb_space_deinit(&l->space);
   free(l->name);
   free(l);
 }
@@ -207,17 +207,10 @@ chn_status lmdb_load_add(struct kv_load *load, const void *key, size_t key_len, 
   struct load *l = (struct load *)load;
   struct kv_place place;
   kv_place_key(&place, l->generation, key, key_len);
-  kv_place_ts(&place, l->ts);
-  const size_t n = kv_long_size(key_len);
-  if (n == 0) {
-    return kv_sort_add(l->sort, place.bytes, place.len, value, value_len, err);
-  }
-  l->data = chn_realloc(l->data, n + value_len);
-  kv_long_write(l->data, key, key_len);
-  if (value_len) {
-    memcpy(l->data + n, value, value_len);
-  }
-  return kv_sort_add(l->sort, place.bytes, place.len, l->data, n + value_len, err);
+  kv_place_ts(&place, INT64_MAX);
+  const struct kv_version version = { .ts = l->ts, .data = value, .len = value_len };
+  const MDB_val data = lmdb_space_block(&l->space, key, key_len, &version, 1);
+  return kv_sort_add(l->sort, place.bytes, place.len, data.mv_data, data.mv_size, err);
 }
 
 static int batch_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_err *err)
@@ -255,7 +248,7 @@ static void keep(struct load *l, const struct kv_pair *pair)
   struct kv_stored stored;
   if (kv_stored_read(&stored, kept->key, kept->key_len, kept->value, kept->value_len)) {
     l->versions++;
-    l->bytes += (int64_t)(stored.key_len + stored.value_len);
+    l->bytes += (int64_t)(stored.key_len + stored.block.values_len);
   }
 }
 

@@ -1,4 +1,5 @@
-// Puts, marks and expiry in an LMDB folder: each a step of lmdb_write, repeated when the map grows.
+// Puts and marks in an LMDB folder: a step of lmdb_write, repeated when the map grows. The puts of
+// a commit are taken key by key, in the order of their places.
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +13,14 @@ struct use { // of a dataset by one commit
 
 struct commit {
   struct kv_store *store;
-  const struct kv_put *puts;
+  struct ordered *order; ///< of the puts
   const struct kv_mark *marks;
   size_t put_count, mark_count;
   struct use *uses; ///< by handle
   size_t use_count;
-  uint8_t *data; ///< of a long key
+  struct kv_version *versions; ///< of a key
+  size_t version_cap;
+  struct lmdb_space space;
 };
 
 static struct lmdb_env *env_of(struct kv_store *store)
@@ -25,7 +28,7 @@ static struct lmdb_env *env_of(struct kv_store *store)
   return ((struct lmdb_store *)store)->env;
 }
 
-static int unknown_dataset(struct lmdb_env *e, MDB_txn *txn, const char *name, struct chn_err *err)
+int lmdb_unknown_dataset(struct lmdb_env *e, MDB_txn *txn, const char *name, struct chn_err *err)
 {
   struct kv_info *list = NULL;
   size_t count = 0;
@@ -48,81 +51,140 @@ static int use_of(struct lmdb_env *e, MDB_txn *txn, struct commit *c, int32_t da
   const char *name = kv_name(c->store, dataset);
   const int rc = lmdb_get_record(e, txn, name, &use->record);
   use->known = rc == 0;
-  return rc == MDB_NOTFOUND ? unknown_dataset(e, txn, name, err) : rc;
+  return rc == MDB_NOTFOUND ? lmdb_unknown_dataset(e, txn, name, err) : rc;
 }
 
-// Removes every version of the key.
-static int clear_key(struct lmdb_env *e, MDB_txn *txn, const struct kv_put *p,
-                     struct lmdb_record *record)
+// --- the order of puts ---
+
+struct ordered {
+  const struct kv_put *put;
+  uint64_t head; ///< of the key, as a number
+};
+
+static uint64_t head_of(const struct kv_put *p)
+{
+  uint64_t head = 0;
+  memcpy(&head, p->key, p->key_len < sizeof head ? p->key_len : sizeof head);
+  return __builtin_bswap64(head);
+}
+
+static int by_key(const struct ordered *a, const struct ordered *b)
+{
+  const struct kv_put *p = a->put;
+  const struct kv_put *q = b->put;
+  if (p->dataset != q->dataset) {
+    return p->dataset < q->dataset ? -1 : 1;
+  }
+  if (p->key_len != q->key_len) {
+    return p->key_len < q->key_len ? -1 : 1;
+  }
+  if (a->head != b->head) {
+    return a->head < b->head ? -1 : 1;
+  }
+  return p->key_len > sizeof a->head ? memcmp(p->key, q->key, p->key_len) : 0;
+}
+
+// Puts of one key stay in the order in which they came.
+static int by_place(const void *a, const void *b)
+{
+  const struct ordered *x = a;
+  const struct ordered *y = b;
+  const int order = by_key(x, y);
+  return order ? order : (x->put > y->put) - (x->put < y->put);
+}
+
+static struct ordered *put_in_order(const struct kv_put *puts, size_t count)
+{
+  struct ordered *order = chn_malloc((count + 1) * sizeof *order);
+  bool sorted = true;
+  for (size_t i = 0; i < count; i++) {
+    order[i] = (struct ordered){ .put = &puts[i], .head = puts[i].key_len ? head_of(&puts[i]) : 0 };
+    sorted = sorted && (i == 0 || by_key(&order[i - 1], &order[i]) <= 0);
+  }
+  if (!sorted) {
+    qsort(order, count, sizeof *order, by_place);
+  }
+  return order;
+}
+
+// --- puts ---
+
+// By time; of those of one time the last that came stands first.
+static int by_time(const void *a, const void *b)
+{
+  const struct kv_put *p = ((const struct ordered *)a)->put;
+  const struct kv_put *q = ((const struct ordered *)b)->put;
+  if (p->ts != q->ts) {
+    return p->ts < q->ts ? -1 : 1;
+  }
+  return p < q ? 1 : -1;
+}
+
+// The versions that the puts of one key leave, ascending and without doubles.
+static size_t versions_of(struct commit *c, struct ordered *puts, size_t count)
+{
+  bool ascends = true;
+  for (size_t i = 1; i < count; i++) {
+    ascends = ascends && puts[i - 1].put->ts < puts[i].put->ts;
+  }
+  if (!ascends) {
+    qsort(puts, count, sizeof *puts, by_time);
+  }
+  if (count > c->version_cap) {
+    c->version_cap = count * 2;
+    c->versions = chn_realloc(c->versions, c->version_cap * sizeof *c->versions);
+  }
+  size_t n = 0;
+  for (size_t i = 0; i < count; i++) {
+    const struct kv_put *p = puts[i].put;
+    if (n == 0 || c->versions[n - 1].ts != p->ts) {
+      c->versions[n++] = (struct kv_version){ .ts = p->ts, .data = p->value, .len = p->value_len };
+    }
+  }
+  return n;
+}
+
+// All puts of one key.
+static int put_key(struct lmdb_env *e, MDB_txn *txn, MDB_cursor *cursor, struct commit *c,
+                   struct ordered *puts, size_t count, struct chn_err *err)
+{
+  const struct kv_put *first = puts->put;
+  struct use *use;
+  int rc = use_of(e, txn, c, first->dataset, &use, err);
+  if (rc) {
+    return rc;
+  }
+  struct lmdb_key k = { .cursor = cursor,
+                        .key = first->key,
+                        .key_len = first->key_len,
+                        .record = &use->record,
+                        .space = &c->space };
+  kv_place_key(&k.place, use->record.live, k.key, k.key_len);
+  size_t from = count;
+  while (from > 0 && !puts[from - 1].put->replace) {
+    from--;
+  }
+  if (from > 0) { // what came before the last that replaces is gone
+    from--;
+    rc = lmdb_clear_key(&k);
+  }
+  const size_t n = versions_of(c, puts + from, count - from);
+  return rc ? rc : lmdb_put_versions(&k, c->versions, n, err);
+}
+
+static int put_all(struct lmdb_env *e, MDB_txn *txn, struct commit *c, struct chn_err *err)
 {
   MDB_cursor *cursor;
   int rc = mdb_cursor_open(txn, e->data, &cursor);
   if (rc) {
     return rc;
   }
-  struct kv_place place;
-  kv_place_key(&place, record->live, p->key, p->key_len);
-  kv_place_ts(&place, INT64_MIN);
-  MDB_val key = { .mv_size = place.len, .mv_data = place.bytes };
-  MDB_val data;
-  rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-  while (rc == 0 && key.mv_size == place.len && memcmp(key.mv_data, place.bytes, place.stem) == 0) {
-    if (!place.is_long || kv_long_is(data.mv_data, data.mv_size, p->key, p->key_len)) {
-      record->versions--;
-      record->bytes -= (int64_t)(p->key_len + data.mv_size - kv_long_size(p->key_len));
-      rc = mdb_cursor_del(cursor, 0);
+  for (size_t i = 0, n = 0; i < c->put_count && rc == 0; i += n) {
+    for (n = 1; i + n < c->put_count && by_key(&c->order[i], &c->order[i + n]) == 0; n++) {
     }
-    if (rc == 0) {
-      rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-    }
+    rc = put_key(e, txn, cursor, c, &c->order[i], n, err);
   }
   mdb_cursor_close(cursor);
-  return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-// What is stored for a put: the value, behind the key where that is long.
-static MDB_val data_of(struct commit *c, const struct kv_put *p)
-{
-  const size_t n = kv_long_size(p->key_len);
-  if (n == 0) {
-    return (MDB_val){ .mv_size = p->value_len, .mv_data = (void *)(uintptr_t)p->value };
-  }
-  c->data = chn_realloc(c->data, n + p->value_len);
-  kv_long_write(c->data, p->key, p->key_len);
-  if (p->value_len) {
-    memcpy(c->data + n, p->value, p->value_len);
-  }
-  return (MDB_val){ .mv_size = n + p->value_len, .mv_data = c->data };
-}
-
-static int put(struct lmdb_env *e, MDB_txn *txn, struct commit *c, const struct kv_put *p,
-               struct chn_err *err)
-{
-  struct use *use;
-  int rc = use_of(e, txn, c, p->dataset, &use, err);
-  if (rc == 0 && p->replace) {
-    rc = clear_key(e, txn, p, &use->record);
-  }
-  if (rc) {
-    return rc;
-  }
-  struct kv_place place;
-  kv_place_key(&place, use->record.live, p->key, p->key_len);
-  kv_place_ts(&place, p->ts);
-  MDB_val key = { .mv_size = place.len, .mv_data = place.bytes };
-  MDB_val data = data_of(c, p);
-  MDB_val old = data;
-  rc = mdb_put(txn, e->data, &key, &old, MDB_NOOVERWRITE);
-  if (rc == MDB_KEYEXIST) {
-    if (place.is_long && !kv_long_is(old.mv_data, old.mv_size, p->key, p->key_len)) {
-      chn_fail(err, CHN_E_CONFLICT, "two keys of more than %d bytes have one digest", KV_KEY_PLAIN);
-      return LMDB_FAILED;
-    }
-    use->record.bytes += (int64_t)data.mv_size - (int64_t)old.mv_size;
-    return mdb_put(txn, e->data, &key, &data, 0);
-  }
-  use->record.versions++;
-  use->record.bytes += (int64_t)(p->key_len + p->value_len);
   return rc;
 }
 
@@ -148,9 +210,7 @@ static int commit_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_e
   for (size_t i = 0; i < c->mark_count && rc == 0; i++) {
     rc = set_mark(e, txn, &c->marks[i], err);
   }
-  for (size_t i = 0; i < c->put_count && rc == 0; i++) {
-    rc = put(e, txn, c, &c->puts[i], err);
-  }
+  rc = rc ? rc : put_all(e, txn, c, err);
   for (size_t i = 0; i < c->use_count && rc == 0; i++) {
     if (c->uses[i].known) {
       rc = lmdb_put_record(e, txn, kv_name(c->store, (int32_t)i), &c->uses[i].record);
@@ -163,7 +223,7 @@ chn_status lmdb_commit(struct kv_store *store, const struct kv_put *puts, size_t
                        const struct kv_mark *marks, size_t mark_count, struct chn_err *err)
 {
   struct commit c = { .store = store,
-                      .puts = puts,
+                      .order = put_in_order(puts, put_count),
                       .put_count = put_count,
                       .marks = marks,
                       .mark_count = mark_count,
@@ -175,7 +235,9 @@ chn_status lmdb_commit(struct kv_store *store, const struct kv_put *puts, size_t
   c.uses = chn_calloc(c.use_count, sizeof *c.uses);
   const chn_status status = lmdb_write(env_of(store), commit_step, &c, err);
   free(c.uses);
-  free(c.data);
+  free(c.order);
+  free(c.versions);
+  lmdb_space_deinit(&c.space);
   return status;
 }
 
@@ -189,101 +251,4 @@ static int create_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_e
 chn_status lmdb_create(struct kv_store *store, const char *name, struct chn_err *err)
 {
   return lmdb_write(env_of(store), create_step, (void *)(uintptr_t)name, err);
-}
-
-// --- expiry: a walk over the dataset, some thousand entries a transaction ---
-
-enum { EXPIRE_LOOKED = 50000, EXPIRE_REMOVED = 10000 };
-
-struct expire {
-  const char *name;
-  int64_t before;
-  uint8_t at[KV_PLACE_MAX]; ///< where to go on; a step that fails has not moved it
-  size_t at_len;
-  uint32_t generation;
-  int64_t removed; ///< by the step
-  bool done;
-  uint8_t next[KV_PLACE_MAX];
-  size_t next_len;
-};
-
-// One entry: removed, or passed.
-static int expire_entry(struct expire *x, MDB_cursor *cursor, const MDB_val *key,
-                        const MDB_val *data, struct lmdb_record *record)
-{
-  struct kv_stored stored;
-  if (!kv_stored_read(&stored, key->mv_data, key->mv_size, data->mv_data, data->mv_size)) {
-    return MDB_CORRUPTED;
-  }
-  if (stored.generation != record->live) {
-    return MDB_NOTFOUND;
-  }
-  if (stored.ts >= x->before) {
-    return 0;
-  }
-  record->versions--;
-  record->bytes -= (int64_t)(stored.key_len + stored.value_len);
-  x->removed++;
-  return mdb_cursor_del(cursor, 0);
-}
-
-static int expire_walk(struct lmdb_env *e, MDB_txn *txn, struct expire *x,
-                       struct lmdb_record *record)
-{
-  MDB_cursor *cursor;
-  int rc = mdb_cursor_open(txn, e->data, &cursor);
-  if (rc) {
-    return rc;
-  }
-  MDB_val key = { .mv_size = x->at_len, .mv_data = x->at };
-  MDB_val data;
-  rc = mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
-  for (int looked = 0; rc == 0; looked++) {
-    if (looked == EXPIRE_LOOKED || x->removed == EXPIRE_REMOVED) {
-      memcpy(x->next, key.mv_data, key.mv_size);
-      x->next_len = key.mv_size;
-      break;
-    }
-    rc = expire_entry(x, cursor, &key, &data, record);
-    if (rc == 0) {
-      rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-    }
-  }
-  mdb_cursor_close(cursor);
-  x->done = rc == MDB_NOTFOUND;
-  return x->done ? 0 : rc;
-}
-
-static int expire_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_err *err)
-{
-  struct expire *x = job;
-  x->removed = 0;
-  struct lmdb_record record;
-  int rc = lmdb_get_record(e, txn, x->name, &record);
-  if (rc) {
-    return rc == MDB_NOTFOUND ? unknown_dataset(e, txn, x->name, err) : rc;
-  }
-  if (x->generation != record.live) { // the first step, or a load has put another generation in
-    struct kv_place start;
-    kv_place_key(&start, record.live, "", 0);
-    memcpy(x->at, start.bytes, 4);
-    x->at_len = 4;
-    x->generation = record.live;
-  }
-  rc = expire_walk(e, txn, x, &record);
-  return rc == 0 && x->removed ? lmdb_put_record(e, txn, x->name, &record) : rc;
-}
-
-chn_status lmdb_expire(struct kv_store *store, const char *name, int64_t before, int64_t *removed,
-                       struct chn_err *err)
-{
-  struct expire x = { .name = name, .before = before };
-  chn_status status = CHN_OK;
-  while (!x.done && !status) {
-    status = lmdb_write(env_of(store), expire_step, &x, err);
-    *removed += status ? 0 : x.removed;
-    memcpy(x.at, x.next, x.next_len);
-    x.at_len = x.next_len;
-  }
-  return status;
 }

@@ -1,33 +1,7 @@
 --- Processes beside one another, and processes that are killed.
 local kv = require('spec.support.kv')
+local lmdb = require('spec.support.lmdb')
 local stores = require('spec.support.kv_stores')
-
-local ffi = require('ffi')
-
-ffi.cdef [[
-typedef struct { unsigned psize, depth; size_t branches, leaves, overflows, entries; } mdb_stat_t;
-int mdb_env_create(void **env);
-int mdb_env_set_maxdbs(void *env, unsigned n);
-int mdb_env_open(void *env, const char *path, unsigned flags, int mode);
-int mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn);
-int mdb_dbi_open(void *txn, const char *name, unsigned flags, unsigned *dbi);
-int mdb_stat(void *txn, unsigned dbi, mdb_stat_t *stat);
-void mdb_txn_abort(void *txn);
-void mdb_env_close(void *env);
-]]
-
---- Entries of all generations in a folder, by LMDB itself; no store may have it open here.
-local function entries(folder)
-  local lmdb, env, txn = ffi.load('lmdb'), ffi.new('void *[1]'), ffi.new('void *[1]')
-  local dbi, stat = ffi.new('unsigned[1]'), ffi.new('mdb_stat_t')
-  assert(lmdb.mdb_env_create(env) == 0 and lmdb.mdb_env_set_maxdbs(env[0], 4) == 0)
-  assert(lmdb.mdb_env_open(env[0], folder, 0x20000, 438) == 0)
-  assert(lmdb.mdb_txn_begin(env[0], nil, 0x20000, txn) == 0)
-  assert(lmdb.mdb_dbi_open(txn[0], 'chronon.data', 0, dbi) == 0 and lmdb.mdb_stat(txn[0], dbi[0], stat) == 0)
-  lmdb.mdb_txn_abort(txn[0])
-  lmdb.mdb_env_close(env[0])
-  return tonumber(stat.entries)
-end
 
 local function sh(command)
   local pipe = assert(io.popen(command))
@@ -36,20 +10,24 @@ local function sh(command)
   return (out:gsub('%s+$', ''))
 end
 
-local function spawn(url, mode, log, argument)
-  return tonumber(sh(("luajit spec/support/kv_child.lua '%s' %s %s >'%s' 2>&1 & echo $!"):format(url, mode, argument or '', log)))
+local function spawn(url, mode, log, arguments)
+  return tonumber(sh(("luajit spec/support/kv_child.lua '%s' %s %s >'%s' 2>&1 & echo $!"):format(url, mode, arguments or '', log)))
 end
 
 local function lines(log) return tonumber(sh(("wc -l <'%s'"):format(log))) end
 
 local function last_line(log) return sh(("tail -n 1 '%s'"):format(log)) end
 
--- Kills after some more lines have come than `seen`, at no instant in particular.
-local function kill_amid(pid, log, more, random)
+local function wait_for(log, more)
   for _ = 1, 2000 do
     if lines(log) >= more then break end
     os.execute('sleep 0.01')
   end
+end
+
+-- Kills after some more lines have come than `seen`, at no instant in particular.
+local function kill_amid(pid, log, more, random)
+  wait_for(log, more)
   os.execute(('sleep %.4f'):format(random() * 0.05))
   os.execute(('kill -9 %d; while kill -0 %d 2>/dev/null; do sleep 0.01; done'):format(pid, pid))
 end
@@ -120,7 +98,7 @@ for _, kind in ipairs(stores.kinds) do
           assert.is_true(tonumber(kind.server:cli('-n', url:match('%d+$'), 'dbsize')) < 12)
         end
         store:close()
-        if kind.name == 'lmdb' then assert.equal(1, entries(url:match(':(.*)'))) end
+        if kind.name == 'lmdb' then assert.equal(1, lmdb.entries(url:match(':(.*)'))) end
       end)
 
       it('commits puts and marks together when the writer is killed', function()
@@ -139,6 +117,78 @@ for _, kind in ipairs(stores.kinds) do
           assert.is_true(tonumber(mark) == said or tonumber(mark) == said + 1)
           store:close()
         end
+      end)
+
+      -- What `append` and `consume` leave after so many commits: {ts, length of the value}.
+      local function appended(mark, i, lead)
+        local by_ts, out = {}, {}
+        for n = 1, mark do
+          local len = lead + (n * 7 + i) % 150
+          by_ts[2 * n], by_ts[2 * n - 1 - (n % 2) * 40] = len, len
+        end
+        for ts, len in pairs(by_ts) do out[#out + 1] = { ts, len } end
+        table.sort(out, function(a, b) return a[1] < b[1] end)
+        return out
+      end
+
+      local function assert_appended(store, mark, lead, why)
+        for i = 1, 20 do
+          local got = store:get('S', 'k' .. i)
+          for v, version in ipairs(got) do got[v] = { version[1], #version[2] } end
+          assert.same(appended(mark, i, lead), got, why)
+        end
+      end
+
+      it('keeps every version of a killed stream once, late ones too', function()
+        local seed = tonumber(os.getenv('SEED')) or os.time()
+        math.randomseed(seed)
+        for _ = 1, 4 do
+          local pid = spawn(url, 'append', log)
+          kill_amid(pid, log, 40, math.random)
+          local store = kv.open(url)
+          local mark, said = tonumber(store:mark('offset')), tonumber(last_line(log))
+          assert.is_true(mark == said or mark == said + 1)
+          assert_appended(store, mark, 0, ('seed %d'):format(seed))
+          store:close()
+        end
+      end)
+
+      it('lets one of two consumers of one offset go on, and the other write nothing', function()
+        local store, zombie_log = kv.open(url), folder .. '/zombie'
+        local first = spawn(url, 'consume', zombie_log, 'A')
+        wait_for(zombie_log, 30)
+        local second = spawn(url, 'consume', log, 'B')
+        for _ = 1, 1000 do
+          if last_line(zombie_log) == 'fenced' or last_line(log) == 'fenced' then break end
+          os.execute('sleep 0.01')
+        end
+        local fenced = { last_line(zombie_log) == 'fenced', last_line(log) == 'fenced' }
+        assert.is_true(fenced[1] ~= fenced[2]) -- whichever came first
+        local winner = fenced[1] and second or first
+        kill_amid(winner, fenced[1] and log or zombie_log, 60, math.random)
+        assert_appended(store, tonumber(store:mark('offset')), 1)
+        store:close()
+      end)
+
+      it('loses no addition of writers that add to the same tiles, one of them killed', function()
+        local logs, pids = {}, {}
+        for i = 1, 3 do
+          logs[i] = folder .. '/add' .. i
+          pids[i] = spawn(url, 'add', logs[i], '60 ' .. i)
+        end
+        kill_amid(pids[1], logs[1], 10, math.random)
+        for i = 2, 3 do
+          for _ = 1, 3000 do
+            if last_line(logs[i]) == 'done' then break end
+            os.execute('sleep 0.01')
+          end
+          assert.equal('done', last_line(logs[i]))
+        end
+        local store = kv.open(url)
+        local sum = tonumber(store:mark('offset.1')) + 120
+        for i = 1, 5 do assert.same({ { 0, tostring(sum) } }, store:get('S', 't' .. i)) end
+        assert.equal(tostring(sum), store:mark('turn'))
+        store:close()
       end)
     end)
   end

@@ -4,8 +4,6 @@ local cdef = require('spec.support.cdef')
 local kv = require('spec.support.kv')
 local stores = require('spec.support.kv_stores')
 
-ffi.cdef 'void *malloc(size_t);'
-
 local function sh(command)
   local pipe = assert(io.popen(command))
   local out = pipe:read('*a')
@@ -73,12 +71,34 @@ describe('kv lmdb', function()
       store:create('A')
       store:close()
       local good = read(folder .. '/store/data.mdb')
-      write(folder .. '/store/data.mdb', (good:gsub('chrnkv%z\1', 'chrnkv\0\2')))
-      refused('has format 2, this program reads 1')
-      write(folder .. '/store/data.mdb', (good:gsub('chrnkv%z\1', 'xhrnkv\0\1')))
+      write(folder .. '/store/data.mdb', (good:gsub('chrnkv%z\2', 'chrnkv\0\1')))
+      refused('has format 1, this program reads 2: upload to another folder')
+      write(folder .. '/store/data.mdb', (good:gsub('chrnkv%z\2', 'xhrnkv\0\2')))
       refused('is no store of ours, or damaged')
       write(folder .. '/store/data.mdb', (good:gsub('chronon%.data', 'another.data')))
       refused('is an LMDB folder of another program')
+    end)
+
+    it('an entry of this format that is damaged, and reads the others', function()
+      local store = kv.open(url)
+      store:create('A')
+      store:commit({ { 'A', 'k', 'one value', 5 }, { 'A', 'k', 'another', 6 }, { 'A', 'good', 'x', 1 } })
+      store:close()
+      local file = folder .. '/store/data.mdb'
+      local bytes, hits = read(file):gsub('\2%z\1%z%z%z\9%zone value', '\2\0\1\0\0\0\99\0one value')
+      assert.is_true(hits > 0)
+      write(file, bytes)
+      store = kv.open(url)
+      local ok, why = pcall(store.get, store, 'A', 'k')
+      assert.is_false(ok)
+      assert.matches('store lmdb:.*damaged', why)
+      assert.same({ { 1, 'x' } }, store:get('A', 'good'))
+      for _, call in ipairs({ store.scan, function(s) s:put('A', 'k', 'v', 7) end, function(s) s:expire('A', 6) end }) do
+        ok, why = pcall(call, store, 'A')
+        assert.is_false(ok)
+        assert.matches('store lmdb:', why)
+      end
+      store:close()
     end)
 
     it('a file that was cut', function()
@@ -174,6 +194,22 @@ describe('kv lmdb', function()
     store:close()
   end)
 
+  it('packs the versions of a key: some hundred to an entry', function()
+    local store = kv.open(url)
+    store:create('A')
+    for first = 1, 1000, 10 do
+      local puts = {}
+      for ts = first, first + 9 do puts[#puts + 1] = { 'A', 'k', ('v'):rep(40) .. ts, ts } end
+      store:commit(puts)
+    end
+    local versions = store:get('A', 'k')
+    assert.equal(1000, #versions)
+    for ts, version in ipairs(versions) do assert.same({ ts, ('v'):rep(40) .. ts }, version) end
+    store:close()
+    local entries = require('spec.support.lmdb').entries(folder .. '/store')
+    assert.is_true(entries >= 2 and entries <= 9, entries)
+  end)
+
   it('gives an open read its snapshot, whatever is written', function()
     local store = kv.open(url)
     store:bulk('A', 1, { k = 'old' })
@@ -202,70 +238,6 @@ describe('kv lmdb', function()
     store:put('A', 'k', ('v'):rep(3000000), 1)
     assert.equal(3000000, #store:get('A', 'k')[1][2])
     store:close()
-  end)
-end)
-
-describe('kv layout', function()
-  local L = cdef.load('kv/layout_int.h')
-  local stored, place = ffi.new('struct kv_stored'), ffi.new('struct kv_place')
-
-  it('reads what it wrote', function()
-    for _, n in ipairs({ 0, 1, 496, 497, 498, 600, 70000 }) do
-      local key = ('k'):rep(n)
-      L.kv_place_key(place, 0x01020304, key, n)
-      L.kv_place_ts(place, -5)
-      local size = tonumber(L.kv_long_size(n))
-      local data = ffi.new('uint8_t[?]', size + 3)
-      if size > 0 then L.kv_long_write(data, key, n) end
-      ffi.copy(data + size, 'val', 3)
-      assert.is_true(tonumber(place.len) <= L.KV_PLACE_MAX)
-      assert.is_true(L.kv_stored_read(stored, place.bytes, place.len, data, size + 3))
-      assert.same({ 0x01020304, -5, key, 'val' }, {
-        stored.generation,
-        tonumber(stored.ts),
-        ffi.string(stored.key, stored.key_len),
-        ffi.string(stored.value, stored.value_len),
-      })
-      assert.equal(n > 497, L.kv_long_is(data, size + 3, key, n))
-      assert.is_false(L.kv_long_is(data, size + 3, key .. 'x', n + 1))
-    end
-  end)
-
-  it('reads no more than it is given, whatever the bytes', function()
-    local random, seed = require('spec.support.seed').random('kv layout')
-    local read_some = 0
-    for _ = 1, 60000 do
-      local n, m = random(0, 300), random(0, 520)
-      -- Buffers of their exact size: under ASan one byte too many is an error.
-      local p, d = ffi.C.malloc(n + 1), ffi.C.malloc(m + 1)
-      local bytes, data = ffi.cast('uint8_t *', p), ffi.cast('uint8_t *', d)
-      for i = 0, n - 1 do bytes[i] = random(0, 255) end
-      for i = 0, m - 1 do data[i] = random(0, 255) end
-      local shape = random(1, 3)
-      if n >= 14 and shape == 1 then
-        bytes[4], bytes[5] = math.floor((n - 14) / 256), (n - 14) % 256
-      elseif shape == 2 then
-        n = 286
-        ffi.C.free(p)
-        p = ffi.C.malloc(n)
-        bytes = ffi.cast('uint8_t *', p)
-        ffi.fill(bytes, n, 7)
-        bytes[4], bytes[5] = 255, 255
-        if m >= 4 then
-          ffi.fill(data + 4, m - 4, 7)
-          data[0], data[1], data[2], data[3] = random(0, 255), random(0, 2), 0, random(0, 20) == 0 and 255 or 0
-        end
-      end
-      if L.kv_stored_read(stored, bytes, n, data, m) then
-        read_some = read_some + 1
-        local first, last = ffi.cast('uint8_t *', stored.value), ffi.cast('uint8_t *', stored.value) + stored.value_len
-        assert.is_true(first >= data and last <= data + m, ('seed %d'):format(seed))
-        assert.is_true(#ffi.string(stored.key, stored.key_len) + stored.value_len <= n + m)
-      end
-      ffi.C.free(p)
-      ffi.C.free(d)
-    end
-    assert.is_true(read_some > 1000)
   end)
 end)
 

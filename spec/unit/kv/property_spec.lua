@@ -143,5 +143,54 @@ for _, kind in ipairs(stores.kinds) do
         assert.is_true(ok, ('CHRONON_SEED=%d: %s'):format(seed, tostring(why)))
       end
     end)
+
+    it('keeps thousands of versions of a key, put in any order', function()
+      local random, seed = seeds.random('kv versions')
+      local store, m = kv.open(kind:fresh()), { a = {}, b = {} }
+      store:create('A')
+      local DAY, now = 86400000, 0
+      local function check(from)
+        for _, key in ipairs({ 'a', 'b' }) do
+          assert.same(sorted(m[key], from), store:get('A', key, from), ('CHRONON_SEED=%d'):format(seed))
+        end
+      end
+      for round = 1, 120 do
+        local puts = {}
+        for i = 1, random(1, 60) do
+          now = now + random(1, round % 10 == 0 and 3 * DAY or 60000)
+          local late = random(1, 5) == 1 and random(0, 200) * DAY or random(1, 5) == 1 and random(0, 3600000) or 0
+          local put = { 'A', random(1, 2) == 1 and 'a' or 'b', ('v'):rep(random(1, 99) == 1 and 5000 or random(0, 90)) .. i, now - late }
+          put.replace = round < 40 and random(1, 400) == 1
+          if put.replace then m[put[2]] = {} end
+          puts[i], m[put[2]][put[4]] = put, put[3]
+        end
+        store:commit(puts)
+        if round % 10 == 0 then
+          check(now - random(0, 100) * DAY)
+          check(-100 * DAY)
+        end
+        if round % 40 == 0 and round < 120 then
+          local before, count = now - random(100, 300) * DAY, 0
+          for _, versions in pairs(m) do
+            for ts in pairs(versions) do
+              if ts < before then versions[ts], count = nil, count + 1 end
+            end
+          end
+          assert.equal(count, store:expire('A', before))
+          check()
+        end
+      end
+      assert.equal(#all(m), store:list().A.versions)
+      assert.is_true(#all(m) > 900)
+      local items, token = {}, nil
+      repeat -- pages of seven
+        local page, at = store:scan('A', '', 7, token)
+        for _, item in ipairs(page) do items[#items + 1] = item end
+        token = at
+      until #page < 7
+      if kind.name ~= 'redis' then assert.same(ordered(all(m)), ordered(items)) end -- whose pages may overlap
+      assert.same(ordered(all(m)), ordered((store:scan('A'))))
+      store:close()
+    end)
   end)
 end
