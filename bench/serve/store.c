@@ -444,7 +444,8 @@ static void bare_generations(struct bare *b, MDB_txn *txn)
   }
 }
 
-/// Steps through all versions of a key from `after` on; a byte of each value is looked at.
+/// Steps through the blocks of a key that have versions from `after` on, and looks at a byte of
+/// each cache line, as no reader can do without. Returns how many versions the blocks hold.
 static uint64_t bare_get(MDB_cursor *cursor, uint32_t generation, const char *key, size_t key_len,
                          int64_t after, uint64_t *seen)
 {
@@ -456,8 +457,13 @@ static uint64_t bare_get(MDB_cursor *cursor, uint32_t generation, const char *ke
   uint64_t n = 0;
   int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
   while (rc == 0 && k.mv_size == place.len && memcmp(k.mv_data, place.bytes, place.stem) == 0) {
-    *seen += *(const uint8_t *)v.mv_data;
-    n++;
+    struct kv_stored stored;
+    if (kv_stored_read(&stored, k.mv_data, k.mv_size, v.mv_data, v.mv_size)) {
+      n += stored.block.count;
+    }
+    for (size_t at = 0; at < v.mv_size; at += 64) {
+      *seen += ((const uint8_t *)v.mv_data)[at];
+    }
     rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
   }
   return n;

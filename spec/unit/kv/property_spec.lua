@@ -159,7 +159,8 @@ for _, kind in ipairs(stores.kinds) do
         for i = 1, random(1, 60) do
           now = now + random(1, round % 10 == 0 and 3 * DAY or 60000)
           local late = random(1, 5) == 1 and random(0, 200) * DAY or random(1, 5) == 1 and random(0, 3600000) or 0
-          local put = { 'A', random(1, 2) == 1 and 'a' or 'b', ('v'):rep(random(1, 99) == 1 and 5000 or random(0, 90)) .. i, now - late }
+          local value = ('v'):rep(random(1, 99) == 1 and 5000 or random(0, 90)) .. i
+          local put = { 'A', random(1, 2) == 1 and 'a' or 'b', value, now - late }
           put.replace = round < 40 and random(1, 400) == 1
           if put.replace then m[put[2]] = {} end
           puts[i], m[put[2]][put[4]] = put, put[3]
