@@ -65,4 +65,37 @@ function M.run(args, o)
   return result
 end
 
+--- Runs the program and presses Ctrl-C: once it listens to that, and has said `o.after` on stderr.
+--- @param args string[]
+--- @param o { cwd?: string, after?: string }
+--- @return { code: integer, out: string, err: string, children: string } children: processes left
+function M.interrupt(args, o)
+  local dir = M.folder()
+  local words = {}
+  for _, a in ipairs(args) do words[#words + 1] = quote(a) end
+  M.write(dir .. '/run', ([[
+cd %s
+MARK=%s %s %s </dev/null >%s/out 2>%s/err &
+pid=$!
+ready() { # the second bit of SigCgt is SIGINT
+  case $(sed -n 's/^SigCgt:.*\(.\)$/\1/p' /proc/$pid/status) in [2367abef]) grep -qF -e %s %s/err;; *) false;; esac
+}
+for i in $(seq 1200); do
+  if ready || ! kill -0 $pid; then break; fi
+  sleep 0.05
+done
+kill -INT $pid
+wait $pid
+code=$?
+grep -lxzF MARK=%s /proc/[0-9]*/environ >%s/children
+exit $code
+]]):format(quote(o.cwd or '.'), dir, quote(M.bin), table.concat(words, ' '), dir, dir, quote(o.after or ''), dir, dir, dir))
+  M.write(dir .. '/err', o.after and '' or '\n')
+  local code = M.shell('sh ' .. dir .. '/run 2>/dev/null')
+  local result = { code = code }
+  for _, name in ipairs({ 'out', 'err', 'children' }) do result[name] = M.read(dir .. '/' .. name) end
+  M.remove(dir)
+  return result
+end
+
 return M

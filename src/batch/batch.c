@@ -10,6 +10,7 @@
 #include "batch/join_parts.h"
 #include "batch/label_join.h"
 #include "batch/log_flatten.h"
+#include "batch/output.h"
 #include "batch/staging_query.h"
 #include "batch/stats.h"
 #include "batch/upload.h"
@@ -25,6 +26,19 @@ static chn_status run_join(struct batch_job *job, const struct model_join *j, st
   }
 }
 
+static chn_status backfill(struct batch_job *job, const struct model_conf *conf,
+                           struct chn_err *err)
+{
+  switch (conf->kind) {
+  case MODEL_GROUP_BY: return group_by_backfill(job, conf->as.group_by, err);
+  case MODEL_JOIN: return run_join(job, conf->as.join, err);
+  case MODEL_STAGING_QUERY: return staging_query_backfill(job, conf->as.staging_query, err);
+  default:
+    return chn_fail(err, CHN_E_ARGUMENT, "%s: a %s has no backfill", conf->name,
+                    model_kind_name(conf->kind));
+  }
+}
+
 chn_status batch_backfill(const struct model_conf *conf, const struct batch_options *o,
                           struct batch_report *report, struct chn_err *err)
 {
@@ -37,14 +51,11 @@ chn_status batch_backfill(const struct model_conf *conf, const struct batch_opti
     return chn_fail(err, CHN_E_ARGUMENT, "%s: only a join is computed in steps, this is a %s",
                     conf->name, model_kind_name(conf->kind));
   }
-  switch (conf->kind) {
-  case MODEL_GROUP_BY: return group_by_backfill(&job, conf->as.group_by, err);
-  case MODEL_JOIN: return run_join(&job, conf->as.join, err);
-  case MODEL_STAGING_QUERY: return staging_query_backfill(&job, conf->as.staging_query, err);
-  default:
-    return chn_fail(err, CHN_E_ARGUMENT, "%s: a %s has no backfill", conf->name,
-                    model_kind_name(conf->kind));
+  chn_status status = backfill(&job, conf, err);
+  if (status == CHN_OK && job.closes != NULL && o->n_selected_parts == 0 && !o->dry_run) {
+    status = output_close(&job, job.closes, err);
   }
+  return status;
 }
 
 chn_status batch_label_join(const struct model_conf *conf, const struct batch_options *o,

@@ -104,10 +104,15 @@ chn_status batch_backfill(const struct model_conf *conf, const struct batch_opti
 /// all_start_ds and all_end_ds: tables of another definition are archived, joins that are sources
 /// and states of an incremental GroupBy are computed. `o` is about the whole range. *first_ds is
 /// the first day that the ranges must look at, in the report's arena: days before the output's
-/// first partition count as expired (run_first_hole); what the ranges do themselves must not change
-/// that, so they run with run_first_hole.
+/// first partition count as expired (run_first_hole) unless ranges from an earlier day did not end;
+/// what the ranges do themselves must not change that, so they run with run_first_hole.
 chn_status batch_prepare(const struct model_conf *conf, const struct batch_options *o,
                          struct batch_report *report, const char **first_ds, struct chn_err *err);
+
+/// Tells the output that all ranges ended well, from o->start_ds, the first day of them, on. Until
+/// then what they leave out before its first partition is missing for later runs, not expired.
+chn_status batch_settle(const struct model_conf *conf, const struct batch_options *o,
+                        struct batch_report *report, struct chn_err *err);
 
 /// The labels of a join's rows as known on the end date, its `label_ds`: fills the partitions that
 /// `<join>_labels` lacks and makes the views `<join>_labeled` and `<join>_labeled_latest`

@@ -35,12 +35,15 @@ bool day_set_has(const struct day_set *s, int32_t day)
   return s->n > 0 && bsearch(&day, s->day, s->n, sizeof *s->day, by_day) != NULL;
 }
 
+bool days_expired(const struct days_request *r, int32_t day)
+{
+  return !r->run_first_hole && r->output->n > 0 && day < r->output->day[0] &&
+         (r->open_from == NULL || day < *r->open_from);
+}
+
 static bool is_missing(const struct days_request *r, int32_t day)
 {
-  if (day_set_has(r->output, day)) {
-    return false;
-  }
-  if (!r->run_first_hole && r->output->n > 0 && day < r->output->day[0]) {
+  if (day_set_has(r->output, day) || days_expired(r, day)) {
     return false;
   }
   for (int32_t i = 0; i < r->n_inputs; i++) {

@@ -28,10 +28,12 @@ struct days_request {
   int32_t n_inputs;             ///< 0: inputs are not looked at
   int32_t input_shift;          ///< days added to an output day to find its input day
   bool run_first_hole;          ///< also days before the first partition of the output
+  const int32_t *open_from;     ///< also those of them from this one on; NULL: none
 };
 
 /// The days of the range that the output lacks and an input has, as runs of consecutive days,
 /// each cut into steps of at most step_days (spec/05 §3). Days before the output's first
-/// partition count as expired, not missing, unless run_first_hole is set.
+/// partition count as expired, not missing, unless run_first_hole or open_from says otherwise.
+bool days_expired(const struct days_request *r, int32_t day);
 void days_missing(struct arena *a, const struct days_request *r, int32_t step_days,
                   struct days **out, size_t *n);

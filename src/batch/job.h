@@ -10,6 +10,9 @@ struct batch_job {
   struct wh *wh;
   int threads;
   uint64_t frame_budget; ///< bytes that one engine frame or the left rows may take before spilling
+  const char *closes; ///< table that lacks nothing once the job ends well (output_open_from); NULL:
+                      ///< none
+  bool told_open;     ///< that a run in ranges did not end
 };
 
 /// Fills in defaults: cores, memory.

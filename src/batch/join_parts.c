@@ -432,7 +432,8 @@ static chn_status backfill_part(struct join_side *s, int32_t i, const struct day
   w.output = (struct output){ .table = join_part_table(job->arena, s->join, w.prefix),
                               .type = "join_part",
                               .meta_data = s->join->meta_data,
-                              .semantic_hash = hash };
+                              .semantic_hash = hash,
+                              .no_first = true };
   struct batch_report *r = job->report;
   r->table = r->table == NULL ? w.output.table
                               : arena_printf(job->arena, "%s, %s", r->table, w.output.table);

@@ -6,6 +6,21 @@
 #include "base/time.h"
 #include "batch/source.h"
 
+/// Set by ranges that run side by side, removed when all of them have ended well.
+static const char OPEN_FROM[] = "chronon_open_from";
+
+const char *output_open_from(struct batch_job *job, const char *table)
+{
+  return wh_property(job->wh, table, OPEN_FROM, job->arena);
+}
+
+chn_status output_close(struct batch_job *job, const char *table, struct chn_err *err)
+{
+  return output_open_from(job, table) != NULL
+             ? wh_property_set(job->wh, table, OPEN_FROM, NULL, err)
+             : CHN_OK;
+}
+
 chn_status output_begin(struct batch_job *job, const struct output *o, struct wh_writer **w,
                         struct chn_err *err)
 {
@@ -13,7 +28,7 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
   const struct model_meta_data *m = o->meta_data;
   const int32_t n_own = m != NULL ? m->n_table_properties : 0;
   struct arena *a = job->arena;
-  const size_t most = (size_t)n_own + (size_t)o->n_properties + 4;
+  const size_t most = (size_t)n_own + (size_t)o->n_properties + 5;
   const char **names = arena_alloc(a, most * sizeof *names);
   const char **values = arena_alloc(a, most * sizeof *values);
   for (int32_t i = 0; i < n_own; i++) {
@@ -30,6 +45,12 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
     values[n++] = o->semantic_hash;
     names[n] = "semantic_hash_options";
     values[n++] = "{\"exclude_topic\":\"true\"}";
+  }
+  const char *open = output_open_from(job, o->table);
+  if (job->o->all_start_ds != NULL && !o->no_first && job->o->start_ds != NULL) {
+    names[n] = OPEN_FROM;
+    values[n++] =
+        open != NULL && strcmp(open, job->o->all_start_ds) < 0 ? open : job->o->all_start_ds;
   }
   for (int32_t i = 0; i < o->n_properties; i++) {
     names[n] = o->properties[i].key;
@@ -112,7 +133,7 @@ static const char *idle_cause(struct arena *a, const struct output_inputs *in,
   int32_t lacking = 0, early = 0;
   for (int32_t day = r->range.first; day <= r->range.last; day++) {
     const bool have = day_set_has(r->output, day);
-    const bool expired = !r->run_first_hole && r->output->n > 0 && day < r->output->day[0];
+    const bool expired = days_expired(r, day);
     lacking += !have && !expired;
     early += !have && expired;
   }
@@ -125,6 +146,37 @@ static const char *idle_cause(struct arena *a, const struct output_inputs *in,
                                   "--run-first-hole fills the %d before it",
                                   chn_ds_of_day(r->output->day[0], from), early)
                    : "every day is there";
+}
+
+void output_tell_open(struct batch_job *job, const char *table, int32_t open, int32_t from,
+                      int32_t first)
+{
+  char begin[CHN_DS_SIZE], text[CHN_DS_SIZE];
+  if (!job->told_open && open < first && from < first) {
+    job_note(job,
+             "%s has no day before %s, and a run in ranges from %s did not end: those between are "
+             "computed",
+             table, chn_ds_of_day(first, text), chn_ds_of_day(open, begin));
+    job->told_open = true;
+  }
+}
+
+/// Days that a run in ranges left open are missing, not expired. A job that covers them all closes
+/// them at its end.
+static void reopen(struct batch_job *job, const char *table, struct days_request *r, int32_t *from)
+{
+  const char *open = output_open_from(job, table);
+  job->closes = NULL;
+  if (open == NULL || r->output->n == 0 || job->o->all_end_ds != NULL ||
+      chn_day_of_ds(open, from, NULL) != CHN_OK) {
+    return;
+  }
+  const int32_t first = r->output->day[0];
+  r->open_from = from;
+  job->closes = r->range.first <= *from && r->range.last >= first - 1 ? table : NULL;
+  if (r->range.last >= *from) {
+    output_tell_open(job, table, *from, r->range.first, first);
+  }
 }
 
 chn_status output_steps(struct batch_job *job, const struct output *o, struct days range,
@@ -141,6 +193,8 @@ chn_status output_steps(struct batch_job *job, const struct output *o, struct da
   struct days_request r = { .range = range,
                             .output = o->filled != NULL ? o->filled : &have,
                             .run_first_hole = job->o->run_first_hole };
+  int32_t open_from = 0;
+  reopen(job, o->table, &r, &open_from);
   if (!inputs->unchecked) {
     status = input_days(job, inputs, &r, err);
   }

@@ -14,12 +14,26 @@ struct output {
   const struct model_pair *properties; ///< further table properties
   int32_t n_properties;
   const struct days *computed;  ///< all days of a write, which has rows of some; NULL: nobody asks
+  bool no_first;                ///< no day counts as expired
   const struct day_set *filled; ///< days that lack nothing; NULL: those that the table has
 };
 
 /// Begins an atomic write with the properties that every table of Chronon carries.
 chn_status output_begin(struct batch_job *job, const struct output *o, struct wh_writer **w,
                         struct chn_err *err);
+
+/// The first day of a run in ranges that did not end, as it stands in the table's properties, or
+/// NULL. Ranges end in any order: days that such a run lacks before the table's first partition are
+/// not expired but missing.
+const char *output_open_from(struct batch_job *job, const char *table);
+
+/// Tells once that its days before the table's first one are computed, where a job that begins with
+/// day `from` computes some.
+void output_tell_open(struct batch_job *job, const char *table, int32_t open, int32_t from,
+                      int32_t first);
+
+/// Forgets it: all of those days have been computed.
+chn_status output_close(struct batch_job *job, const char *table, struct chn_err *err);
 
 /// Tables whose partitions say which days can be computed.
 struct output_inputs {

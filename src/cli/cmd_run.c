@@ -159,8 +159,7 @@ static const struct cli_option options[] = {
   { "end-ds", 0, CLI_VALUE, "DS", NULL, NULL, "last day, wins over --ds" },
   { "step-days", 0, CLI_VALUE, "N", "30", NULL, "days computed and written at once" },
   { "parallelism", 0, CLI_VALUE, "N", "1", NULL,
-    "backfills: so many ranges of --start-ds to --end-ds side by side, a process for each; after "
-    "one that was killed, --run-first-hole fills what an earlier range lacks" },
+    "backfills: so many ranges of --start-ds to --end-ds side by side, a process for each" },
   { "start-date", 0, CLI_VALUE, "DS", NULL, NULL, "the same as --start-ds" },
   { "query-conf", 0, CLI_VALUE, "CONF", NULL, NULL,
     "compare: the compiled staging query that the join is held against" },

@@ -34,6 +34,7 @@ struct ranges {
   char first[CHN_DS_SIZE];
   char last[CHN_DS_SIZE];
   double start_ms;
+  bool stopped; ///< Ctrl-C was passed on: a second one would end a process at once
 };
 
 chn_status run_ranges_check(struct cli_context *ctx, const struct run_mode *mode,
@@ -283,14 +284,13 @@ static chn_status start(const struct ranges *all, struct range *r, int32_t shari
 static void finish(struct ranges *all, struct range *list, int32_t n, int32_t i)
 {
   struct range *r = &list[i];
-  bool passed_on = false;
   char bytes[4096];
   for (;;) {
-    if (cli_interrupted() && !passed_on) {
+    if (cli_interrupted() && !all->stopped) {
       for (int32_t k = i; k < n; k++) {
         kill(list[k].pid, SIGINT);
       }
-      passed_on = true;
+      all->stopped = true;
     }
     const ssize_t got = read(r->pipe, bytes, sizeof bytes);
     if (got > 0) {
@@ -381,13 +381,22 @@ static chn_status run_all(struct ranges *all, struct batch_report *report, struc
       cli_note(all->ctx, "failed: %s", all->list[i].err.msg);
     }
   }
-  if (!all->options->run_first_hole && all->list[0].err.code != CHN_OK) {
-    cli_note(all->ctx, "note: days that lack before the table's first partition count as expired; "
-                       "--run-first-hole fills them");
-  }
   return err->code == CHN_E_CANCELLED
              ? err->code
              : chn_wrap(err, "%d of %d ranges failed, the first", failed, all->n);
+}
+
+/// Of all processes this one is the last: it may open the engine.
+static chn_status settle(const struct ranges *all, struct batch_report *report, struct chn_err *err)
+{
+  struct batch_options o = *all->options;
+  o.start_ds = all->first;
+  chn_status status = cli_warehouse_open_as(all->ctx, 1, o.memory_limit, &o.wh, err);
+  if (status == CHN_OK) {
+    status = batch_settle(all->conf, &o, report, err);
+    cli_warehouse_close(o.wh);
+  }
+  return status;
 }
 
 chn_status run_ranges(struct cli_context *ctx, const struct model_conf *conf,
@@ -404,6 +413,9 @@ chn_status run_ranges(struct cli_context *ctx, const struct model_conf *conf,
   if (status == CHN_OK) {
     cut(&all, n, first_ds);
     status = run_all(&all, &report, err);
+    if (status == CHN_OK && all.n > 0 && !options->dry_run && options->n_selected_parts == 0) {
+      status = settle(&all, &report, err);
+    }
   }
   if (report.table == NULL) {
     report.table = prepared.table != NULL ? prepared.table : conf->name;

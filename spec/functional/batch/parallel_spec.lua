@@ -18,6 +18,33 @@ local function shop()
     "metaData": {"name": "shop.days.v1", "outputNamespace": "shop", "team": "shop"},
     "query": "SELECT ds, '{{ latest_date }}' AS latest, count(*) AS n ]] .. RANGE .. [[ GROUP BY ds",
     "startPartition": "2024-01-01"}]])
+  local source = [[{"table": "raw.purchases", "query": {"selects": {"user_id": "user_id", "amount": "CAST(amount AS DOUBLE)"},
+    "timeColumn": "ts", "startPartition": "2024-01-01"}}]]
+  program.write(repo .. '/production/group_bys/shop/daily.v1', [[{
+    "metaData": {"name": "shop.daily.v1", "outputNamespace": "shop", "team": "shop"}, "isIncremental": 1, "accuracy": 1,
+    "sources": [{"events": ]] .. source .. [[}], "keyColumns": ["user_id"], "backfillStartDate": "2024-01-01",
+    "aggregations": [{"inputColumn": "amount", "operation": 7, "windows": [{"length": 3, "timeUnit": 1}]},
+      {"inputColumn": "amount", "operation": 6, "argMap": {}, "windows": [{"length": 7, "timeUnit": 1}]}]}]])
+  local parent = program.read(repo .. '/production/joins/shop/training_set.v1')
+  local function part(name, accuracy)
+    return ([[{"groupBy": {"metaData": {"name": "shop.%s", "outputNamespace": "shop", "team": "shop"}, "accuracy": %d,
+      "sources": [{"joinSource": {"join": %s, "query": {"timeColumn": "ts",
+        "selects": {"user_id": "user_id", "spent": "shop_spending_v1_amount_sum_7d"}}}}], "keyColumns": ["user_id"],
+      "aggregations": [{"inputColumn": "spent", "operation": 7, "windows": [{"length": 4, "timeUnit": 1}]}]}}]])
+      :format(name, accuracy, parent)
+  end
+  program.write(repo .. '/production/joins/shop/chained.v1', [[{
+    "metaData": {"name": "shop.chained.v1", "outputNamespace": "shop", "team": "shop"},
+    "left": {"events": {"table": "raw.visits", "query": {"selects": {"visit_id": "visit_id", "user_id": "user_id"},
+      "timeColumn": "ts", "startPartition": "2024-01-08"}}},
+    "joinParts": []] .. part('now', 0) .. ', ' .. part('then', 1) .. ']}')
+  -- Never ends, but for the first day.
+  local many = '(SELECT explode(sequence(1, 20000)) AS x)'
+  program.write(repo .. '/production/staging_queries/shop/slow.v1', [[{
+    "metaData": {"name": "shop.slow.v1", "outputNamespace": "shop", "team": "shop"},
+    "query": "SELECT sum(a.x * b.x * c.x) AS s, '{{ end_date }}' AS ds FROM ]] .. many .. ' a CROSS JOIN ' .. many
+    .. [[ b CROSS JOIN (SELECT * FROM ]] .. many .. [[ AS d WHERE '{{ end_date }}' > '2024-01-08') c",
+    "startPartition": "2024-01-01"}]])
   return repo, folder
 end
 
@@ -47,18 +74,21 @@ describe('--parallelism', function()
   for conf, name in pairs({
     [JOIN] = 'shop.shop_training_set_v1',
     ['group_bys/shop/spending.v1'] = 'shop.shop_spending_v1',
+    ['group_bys/shop/daily.v1'] = 'shop.shop_daily_v1',
+    ['joins/shop/chained.v1'] = 'shop.shop_chained_v1',
     ['staging_queries/shop/days.v1'] = 'shop.shop_days_v1',
   }) do
     it('writes the rows of one run: ' .. conf, function()
-      local one = run(repo, 'one', conf)
+      local serial, parallel = 'one_' .. name, 'many_' .. name
+      local one = run(repo, serial, conf)
       assert.equal(0, one.code, one.err)
-      local many = run(repo, 'many', conf, '--parallelism', '3', '-o', 'json')
+      local many = run(repo, parallel, conf, '--parallelism', '3', '-o', 'json')
       assert.equal(0, many.code, many.err)
-      assert.is_truthy(rows(repo, 'one', name):find('\n.+\n'))
-      assert.equal(rows(repo, 'one', name), rows(repo, 'many', name))
+      assert.is_truthy(rows(repo, serial, name):find('\n.+\n'))
+      assert.equal(rows(repo, serial, name), rows(repo, parallel, name))
       assert.matches('2024%-01%-08 to 2024%-01%-09: ', many.err)
       assert.matches('2024%-01%-12 to 2024%-01%-14: ', many.err) -- the last takes what is over
-      local again = run(repo, 'many', conf, '--parallelism', '2')
+      local again = run(repo, parallel, conf, '--parallelism', '2')
       assert.matches('nothing to do', again.out)
     end)
   end
@@ -71,6 +101,23 @@ describe('--parallelism', function()
       assert.equal(0, r.code, r.err)
     end
     assert.equal(rows(repo, 'whole', 'shop.shop_training_set_v1'), rows(repo, 'steps', 'shop.shop_training_set_v1'))
+  end)
+
+  it('leaves no process and no half partition after Ctrl-C, and the next run goes on', function()
+    local slow = 'staging_queries/shop/slow.v1'
+    local r = program.interrupt({ 'run', '--conf', 'production/' .. slow, '--warehouse', repo .. '/stopped', '--start-ds',
+      START, '--end-ds', END, '--step-days', '1', '--parallelism', '3' },
+      -- the first day of the first range is quick, and its second begins after it
+      { cwd = repo, after = '2024-01-08 to 2024-01-09: step 2 of 2' })
+    assert.equal(130, r.code, r.err)
+    assert.matches('stopped by the user', r.err, 1, true)
+    assert.equal('', r.children)
+    assert.equal(0, sh('test -e', repo .. '/stopped/shop/shop_slow_v1/ds=2024-01-08'))
+    assert.equal(0, sh('test $(ls -d', repo .. '/stopped/shop/shop_slow_v1/ds=* | wc -l) = 1'))
+    assert.equal(0, sh('test -z "$(find', repo .. '/stopped', '-name "*.writing-*")"'))
+    program.write(repo .. '/production/' .. slow, (program.read(repo .. '/production/' .. slow):gsub('20000', '2')))
+    assert.equal(0, run(repo, 'stopped', slow, '--step-days', '1').code)
+    assert.equal(0, sh('test $(ls -d', repo .. '/stopped/shop/shop_slow_v1/ds=* | wc -l) = 7'))
   end)
 
   it('does not fill days before the first partition without --run-first-hole', function()
@@ -98,12 +145,36 @@ describe('--parallelism', function()
     assert.is_nil(there:find('2024-01-08', 1, true))
   end)
 
+  for what, again in pairs({ ['in one run'] = {}, ['in ranges'] = { '--parallelism', '2' } }) do
+    it('what a range left out before the first partition is missing, not expired: ' .. what, function()
+      local conf, warehouse = 'staging_queries/shop/broken.v1', 'again' .. #again
+      local query = RANGE .. ' GROUP BY ds'
+      local function definition(ds)
+        program.write(repo .. '/production/' .. conf, ([[{
+          "metaData": {"name": "shop.broken.v1", "outputNamespace": "shop", "team": "shop"},
+          "query": "SELECT %s AS ds, count(*) AS n %s", "startPartition": "2024-01-01"}]]):format(ds, query))
+      end
+      definition("CASE WHEN '{{ start_date }}' > '2024-01-08' THEN ds END")
+      assert.equal(1, run(repo, warehouse, conf, '--parallelism', '3').code)
+      assert.is_truthy(rows(repo, warehouse, 'shop.shop_broken_v1'):find('2024-01-10', 1, true))
+      definition('ds')
+      local r = run(repo, warehouse, conf, unpack(again))
+      assert.equal(0, r.code, r.err)
+      assert.matches('has no day before 2024-01-10, and a run in ranges from 2024-01-08 did not end', r.err, 1, true)
+      assert.is_truthy(rows(repo, warehouse, 'shop.shop_broken_v1'):find('2024-01-08', 1, true))
+      -- From now on what is not there is expired.
+      for d = 8, 9 do program.remove(('%s/%s/shop/shop_broken_v1/ds=2024-01-0%d'):format(repo, warehouse, d)) end
+      for _, more in ipairs({ {}, { '--parallelism', '2' } }) do
+        assert.matches('nothing to do', run(repo, warehouse, conf, unpack(more)).out, 1, true)
+      end
+    end)
+  end
+
   it('leaves whole partitions when it is killed, and goes on', function()
     sh('cd', program.quote(repo), '&& timeout -s KILL 0.35', program.quote(program.bin), 'run --conf production/' .. JOIN,
       '--warehouse killed --step-days 1 --parallelism 2 --start-ds', START, '--end-ds', END, '>/dev/null 2>&1')
     for _ = 1, 200 do -- its processes end soon after it
-      -- a later range may have been faster than an earlier one
-      local r = run(repo, 'killed', JOIN, '--step-days', '1', '--run-first-hole')
+      local r = run(repo, 'killed', JOIN, '--step-days', '1')
       if r.code == 0 then break end
       assert.matches('being written by another run', r.err)
       sh('sleep 0.05')
