@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "batch/source.h"
 
 static void set_snapshot(struct left *l, size_t row, int64_t day_end)
 {
@@ -65,6 +66,22 @@ chn_status left_check_instants(const struct row_schema *schema, bool events, str
                   events ? ": give the source a time_column in epoch milliseconds" : "");
 }
 
+/// Rows in seconds would all ask about 1970, where nothing is known.
+static chn_status check_unit(const struct left *l, struct chn_err *err)
+{
+  int64_t n = 0;
+  int64_t oldest = INT64_MAX;
+  int64_t newest = INT64_MIN;
+  for (size_t i = 0; i < l->n && l->events; i++) {
+    if (!l->unasked[i]) {
+      n++;
+      oldest = l->ts[i] < oldest ? l->ts[i] : oldest;
+      newest = l->ts[i] > newest ? l->ts[i] : newest;
+    }
+  }
+  return source_check_unit("ts", n, oldest, newest, err) == CHN_OK ? CHN_OK : chn_wrap(err, "left");
+}
+
 static chn_status find_instants(struct left *l, struct chn_err *err)
 {
   const struct row_schema *schema = wh_rows_schema(l->rows);
@@ -103,6 +120,9 @@ chn_status left_load(struct batch_job *job, const char *sql, bool events, struct
   out->day_end = chn_malloc(out->n * sizeof *out->day_end);
   out->snapshot_ds = chn_malloc(out->n * sizeof *out->snapshot_ds);
   status = find_instants(out, err);
+  if (status == CHN_OK) {
+    status = check_unit(out, err);
+  }
   if (status != CHN_OK) {
     left_free(out);
     return status;

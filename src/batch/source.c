@@ -234,7 +234,8 @@ chn_status source_check_times(struct batch_job *job, const struct model_group_by
                               struct chn_err *err)
 {
   chn_status status = CHN_OK;
-  for (int32_t i = 0; i < gb->n_sources && status == CHN_OK && scan_doubts(newest); i++) {
+  const bool doubts = scan_doubts(newest) || gb->n_sources > 1; // good times of one hide another's
+  for (int32_t i = 0; i < gb->n_sources && status == CHN_OK && doubts; i++) {
     struct chn_buf text = { 0 };
     struct source_scan s;
     if (!model_source_is_entities(&gb->sources[i])) {

@@ -28,9 +28,16 @@ chn_status source_group_by_sql(struct batch_job *job, const struct model_group_b
                                enum model_accuracy accuracy, struct days range, const char **sql,
                                struct chn_err *err);
 
-/// Called after a scan that saw no believable time: `newest` is the greatest ts it read, INT64_MIN
-/// where it read no row. Fails where all times of an event source are in seconds or microseconds,
-/// which would silently give an empty table.
+/// Where a query's times come from, as authored.
+const char *source_time_column(const struct model_query *q);
+
+/// Fails where all of n times, `oldest` to `newest`, look like seconds or microseconds.
+chn_status source_check_unit(const char *column, int64_t n, int64_t oldest, int64_t newest,
+                             struct chn_err *err);
+
+/// Called after a scan; looks at sources where `newest`, the greatest ts it read (INT64_MIN where
+/// it read no row), is not believable, or where there are several. Fails where all times of an
+/// event source are in seconds or microseconds, which would silently give an empty table.
 chn_status source_check_times(struct batch_job *job, const struct model_group_by *gb,
                               enum model_accuracy accuracy, struct days range, int64_t newest,
                               struct chn_err *err);

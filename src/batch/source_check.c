@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "batch/run_ds.h"
+#include "batch/source.h"
 #include "batch/source_scan.h"
 #include "warehouse/warehouse.h"
 
@@ -90,8 +91,7 @@ static chn_status check_time(const struct row_schema *schema, const struct sourc
                              struct chn_err *err)
 {
   const int32_t at = row_schema_find(schema, "ts");
-  const char *column =
-      s->query != NULL && s->query->time_column != NULL ? s->query->time_column : "ts";
+  const char *column = source_time_column(s->query);
   if (at < 0) {
     return CHN_OK;
   }
@@ -156,33 +156,40 @@ chn_status scan_check(const struct source_scan *s, const char *select, struct ch
 static const int64_t TIME_MIN = 31536000000;
 static const int64_t TIME_MAX = 4102473599999;
 
+const char *source_time_column(const struct model_query *q)
+{
+  return q != NULL && q->time_column != NULL ? q->time_column : "ts";
+}
+
 bool scan_doubts(int64_t newest)
 {
   return newest < TIME_MIN;
 }
 
-static chn_status unit_fail(const struct source_scan *s, int64_t n, int64_t at, struct chn_err *err)
+chn_status source_check_unit(const char *column, int64_t n, int64_t oldest, int64_t newest,
+                             struct chn_err *err)
 {
-  const char *column =
-      s->query != NULL && s->query->time_column != NULL ? s->query->time_column : "ts";
   char ds[CHN_DS_SIZE];
-  if (at < TIME_MIN) {
+  if (n > 0 && newest < TIME_MIN) {
     return chn_fail(err, CHN_E_ARGUMENT,
                     "time_column \"%s\": all %lld times lie near 1970 (the newest is %lld, on %s): "
                     "likely seconds, where milliseconds are meant; write time_column = \"%s * "
                     "1000\"",
-                    column, (long long)n, (long long)at, chn_ds_of_day(chn_day_of_ms(at), ds),
-                    column);
+                    column, (long long)n, (long long)newest,
+                    chn_ds_of_day(chn_day_of_ms(newest), ds), column);
   }
-  return chn_fail(
-      err, CHN_E_ARGUMENT,
-      "time_column \"%s\": all %lld times lie after the year 2100 (the oldest is %lld): "
-      "likely micro- or nanoseconds, where milliseconds are meant; write time_column = "
-      "\"%s div 1000\"",
-      column, (long long)n, (long long)at, column);
+  if (n > 0 && oldest > TIME_MAX) {
+    return chn_fail(
+        err, CHN_E_ARGUMENT,
+        "time_column \"%s\": all %lld times lie after the year 2100 (the oldest is %lld): "
+        "likely micro- or nanoseconds, where milliseconds are meant; write time_column = "
+        "\"%s div 1000\"",
+        column, (long long)n, (long long)oldest, column);
+  }
+  return CHN_OK;
 }
 
-chn_status scan_check_times(const struct source_scan *s, const char *sql, struct chn_err *err)
+static chn_status check_rows(const struct source_scan *s, const char *sql, struct chn_err *err)
 {
   struct arena *a = s->job->arena;
   struct wh_rows *rows = NULL;
@@ -196,15 +203,15 @@ chn_status scan_check_times(const struct source_scan *s, const char *sql, struct
   }
   struct row_col cols[3];
   if (wh_rows_chunks(rows) > 0 && wh_rows_chunk(rows, 0, cols) > 0) {
-    const int64_t n = *(const int64_t *)cols[0].data;
-    const int64_t oldest = *(const int64_t *)cols[1].data;
-    const int64_t newest = *(const int64_t *)cols[2].data;
-    if (n > 0 && newest < TIME_MIN) {
-      status = unit_fail(s, n, newest, err);
-    } else if (n > 0 && oldest > TIME_MAX) {
-      status = unit_fail(s, n, oldest, err);
-    }
+    status = source_check_unit(source_time_column(s->query), *(const int64_t *)cols[0].data,
+                               *(const int64_t *)cols[1].data, *(const int64_t *)cols[2].data, err);
   }
   wh_rows_free(rows);
   return status;
+}
+
+chn_status scan_check_times(const struct source_scan *s, const char *sql, struct chn_err *err)
+{
+  const char *some = arena_printf(s->job->arena, "SELECT ts FROM (%s) LIMIT 1024", sql);
+  return check_rows(s, some, NULL) == CHN_OK ? CHN_OK : check_rows(s, sql, err);
 }

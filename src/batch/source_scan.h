@@ -54,5 +54,5 @@ chn_status scan_check(const struct source_scan *s, const char *select, struct ch
 bool scan_doubts(int64_t newest);
 
 /// Fails where all times of a written scan (`sql`, which has ts) are in another unit than
-/// milliseconds. (source_check.c)
+/// milliseconds; reads few rows unless its first ones look like that. (source_check.c)
 chn_status scan_check_times(const struct source_scan *s, const char *sql, struct chn_err *err);

@@ -1,7 +1,9 @@
 // The repo: where teams.json lies, and the values that it gives to options.
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/context.h"
@@ -34,9 +36,14 @@ static const char *find_upwards(struct arena *a)
 static chn_status read_teams(struct cli_context *ctx, struct chn_err *err)
 {
   const char *path = arena_printf(&ctx->arena, "%s/%s", ctx->repo.root, TEAMS);
+  struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { // opening a pipe would wait for its writer
+    return chn_fail(err, CHN_E_IO,
+                    "%s: is no regular file; make it one, or name the repo with --repo", path);
+  }
   FILE *f = fopen(path, "rb");
   if (!f) {
-    return chn_fail(err, CHN_E_IO, "%s: cannot be read", path);
+    return chn_fail(err, CHN_E_IO, "%s: cannot be read: %s", path, strerror(errno));
   }
   struct chn_buf text = { .max = CODEC_JSON_MAX_BYTES };
   char chunk[4096];

@@ -161,6 +161,25 @@ describe('a scan', function()
     end)
   end
 
+  for unit, factor in pairs({ ['near 1970'] = 'div 1000', ['after the year 2100'] = '* 1000' }) do
+    it('is refused where all times of one source or of the left are in another unit: ' .. unit, function()
+      local other = { timeColumn = 'ts ' .. factor }
+      for why, case in pairs({
+        ['source 2: table data.ev: time_column "ts ' .. factor .. '": all 4 times lie ' .. unit] =
+          group_by { events(), events(other) },
+        ['part g: source 2: table data.ev: time_column "ts ' .. factor .. '"'] =
+          join(LEFT, { joinParts = { { groupBy = group_by({ events(), events(other) }, NAMED) } } }),
+        ['left: time_column "ts": all 4 times lie ' .. unit] = join({ selects = { user = 'user' },
+          timeColumn = 'ts ' .. factor }),
+      }) do
+        r:conf('t.c.v1', case)
+        local result = r:run('backfill', 't.c.v1', day(4))
+        assert.equal(1, result.code)
+        assert.truthy(result.err:find(why, 1, true), result.err)
+      end
+    end)
+  end
+
   it('of a GroupBy is no mode of a join', function()
     r:conf('t.c.v1', group_by())
     for mode, why in pairs({ ['label-join'] = 'labels are of a named join', ['backfill-left'] = 'only a join is computed',

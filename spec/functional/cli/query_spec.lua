@@ -168,6 +168,19 @@ describe('chronon tables', function()
     assert.matches('raw.visits', run({ 'tables' }, { cwd = '/', env = { CHRONON_REPO_PATH = dir } }).out, 1, true)
   end)
 
+  it('does not wait for a teams.json that is no file', function()
+    for _, make in ipairs({ 'mkfifo', 'mkdir', 'ln -s /dev/zero' }) do
+      local odd = program.folder()
+      program.shell(make .. ' ' .. odd .. '/teams.json')
+      for _, where in ipairs({ { cwd = odd }, { env = { CHRONON_REPO = odd } } }) do
+        local r = program.run({ 'tables' }, where)
+        assert.equal(1, r.code)
+        assert.matches('teams.json: is no regular file', r.err, 1, true)
+      end
+      program.remove(odd)
+    end
+  end)
+
   it('says what is wrong with teams.json', function()
     local broken = program.folder()
     program.write(broken .. '/teams.json', '{"tables": ["raw.visits"]}')
