@@ -21,6 +21,17 @@ chn_status output_close(struct batch_job *job, const char *table, struct chn_err
              : CHN_OK;
 }
 
+/// What a write of one of several ranges says of their first day, NULL for others.
+static const char *range_start(struct batch_job *job, const struct output *o)
+{
+  const char *start = job->o->all_start_ds;
+  if (start == NULL || o->no_first || job->o->start_ds == NULL) {
+    return NULL;
+  }
+  const char *open = output_open_from(job, o->table);
+  return open != NULL && strcmp(open, start) < 0 ? open : start;
+}
+
 chn_status output_begin(struct batch_job *job, const struct output *o, struct wh_writer **w,
                         struct chn_err *err)
 {
@@ -46,11 +57,10 @@ chn_status output_begin(struct batch_job *job, const struct output *o, struct wh
     names[n] = "semantic_hash_options";
     values[n++] = "{\"exclude_topic\":\"true\"}";
   }
-  const char *open = output_open_from(job, o->table);
-  if (job->o->all_start_ds != NULL && !o->no_first && job->o->start_ds != NULL) {
+  const char *open = range_start(job, o);
+  if (open != NULL) {
     names[n] = OPEN_FROM;
-    values[n++] =
-        open != NULL && strcmp(open, job->o->all_start_ds) < 0 ? open : job->o->all_start_ds;
+    values[n++] = open;
   }
   for (int32_t i = 0; i < o->n_properties; i++) {
     names[n] = o->properties[i].key;
