@@ -143,7 +143,7 @@ describe('chronon run --mode backfill', function()
 
   for name, case in pairs({
     ['no conf'] = { {}, 2, '--conf is needed' },
-    ['a mode of Chronon that is not here'] = { { '-c', JOIN, '-m', 'streaming' }, 2, "is Chronon's, but not in this version" },
+    ['a mode of Chronon that is not here'] = { { '-c', JOIN, '-m', 'info' }, 2, "is Chronon's, but not in this version" },
     ['a mode that calls a model backend'] = { { '-c', JOIN, '-m', 'model-transform-batch' }, 2, 'it calls a model backend' },
     ['a mode that runs a script'] = { { '-m', 'info' }, 2, 'it runs a script of the repo; --mode analyze' },
     ['a mistyped mode'] = { { '-c', JOIN, '-m', 'backfil' }, 2, 'did you mean backfill' },
