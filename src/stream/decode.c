@@ -38,8 +38,7 @@ static struct row_builder **builders_of(struct arena *a, const struct row_schema
 }
 
 /// A row's own mutation_ts and is_before are read as columns of the topic and then said once.
-static chn_status set_columns(struct stream_decoder *d, const struct decode_options *o,
-                              struct chn_err *err)
+static void set_columns(struct stream_decoder *d, const struct decode_options *o)
 {
   struct arena *a = &d->arena;
   struct row_field *fields = arena_calloc(a, (size_t)o->columns->n_fields + 2, sizeof *fields);
@@ -59,11 +58,10 @@ static chn_status set_columns(struct stream_decoder *d, const struct decode_opti
   r->columns = &d->wanted;
   r->outs = builders_of(a, &d->columns);
   if (!o->entities) {
-    return CHN_OK;
+    return;
   }
   r->after = builders_of(a, &d->wanted);
   r->before = builders_of(a, &d->wanted);
-  return avro_schema_of(a, "Image", &d->wanted, AVRO_NAMES_OF_TYPES, &r->schema, err);
 }
 
 chn_status stream_decoder_open(const struct decode_options *o, struct stream_decoder **out,
@@ -85,10 +83,8 @@ chn_status stream_decoder_open(const struct decode_options *o, struct stream_dec
   }
   struct stream_decoder *d = chn_calloc(1, sizeof *d);
   d->ops = ops;
-  chn_status s = set_columns(d, o, err);
-  if (s == CHN_OK) {
-    s = ops->open(o, &d->rows, &d->arena, &d->self, err);
-  }
+  set_columns(d, o);
+  const chn_status s = ops->open(o, &d->rows, &d->arena, &d->self, err);
   if (s != CHN_OK) {
     stream_decoder_close(d);
     return chn_wrap(err, "topic %s", o->topic->name);
@@ -118,8 +114,6 @@ void stream_decoder_close(struct stream_decoder *d)
   free_builders(r->after, d->wanted.n_fields);
   free_builders(r->before, d->wanted.n_fields);
   free(r->from);
-  chn_buf_deinit(&r->images[0]);
-  chn_buf_deinit(&r->images[1]);
   arena_deinit(&d->arena);
   free(d);
 }
@@ -129,94 +123,15 @@ const struct row_schema *stream_decoder_columns(const struct stream_decoder *d)
   return &d->columns;
 }
 
-// ---- rows -------------------------------------------------------------------------------------
-
-void decode_event(struct decode_rows *r)
-{
-  if (r->n == r->room) {
-    r->room = r->room > 0 ? 2 * r->room : 1024;
-    r->from = chn_realloc(r->from, r->room * sizeof *r->from);
-  }
-  r->from[r->n++] = r->message;
-}
-
-static void clear(struct row_builder **b, int32_t n)
-{
-  for (int32_t i = 0; i < n; i++) {
-    row_builder_clear(b[i]);
-  }
-}
-
-void decode_forget(struct decode_rows *r)
-{
-  clear(r->after, r->columns->n_fields);
-  clear(r->before, r->columns->n_fields);
-}
-
-static void add_image(struct decode_rows *r, struct row_builder **image, int64_t mutation_ts,
-                      bool is_before)
-{
-  const int32_t n = r->columns->n_fields;
-  for (int32_t i = 0; i < n; i++) {
-    row_builder_append(r->outs[i], row_builder_col(image[i]), 0, 1);
-  }
-  if (mutation_ts == INT64_MIN) {
-    row_builder_null(r->outs[n]);
-  } else {
-    row_builder_value(r->outs[n], &mutation_ts);
-  }
-  row_builder_value(r->outs[n + 1], &is_before);
-  decode_event(r);
-}
-
-static chn_status image_bytes(struct decode_rows *r, struct row_builder **image,
-                              struct chn_buf *out, struct chn_err *err)
-{
-  const int32_t n = r->columns->n_fields;
-  struct row_col *cols = chn_calloc((size_t)n + 1, sizeof *cols);
-  for (int32_t i = 0; i < n; i++) {
-    cols[i] = *row_builder_col(image[i]);
-  }
-  chn_buf_clear(out);
-  const chn_status s = avro_encode(r->schema, cols, 0, out, err);
-  free(cols);
-  return s;
-}
-
-chn_status decode_mutation(struct decode_rows *r, bool after, bool before, int64_t mutation_ts,
-                           struct chn_err *err)
-{
-  chn_status s = CHN_OK;
-  bool same = false;
-  if (after && before) {
-    s = image_bytes(r, r->after, &r->images[0], err);
-    if (s == CHN_OK) {
-      s = image_bytes(r, r->before, &r->images[1], err);
-    }
-    same = s == CHN_OK && r->images[0].len == r->images[1].len &&
-           memcmp(r->images[0].data, r->images[1].data, r->images[0].len) == 0;
-  }
-  if (s == CHN_OK && after && !same) {
-    add_image(r, r->after, mutation_ts, false);
-  }
-  if (s == CHN_OK && before && !same) {
-    add_image(r, r->before, mutation_ts, true);
-  }
-  decode_forget(r);
-  return s;
-}
-
-void decode_row_of_mutation(struct decode_rows *r, int64_t mutation_ts, bool is_before)
-{
-  add_image(r, r->after, mutation_ts, is_before);
-  decode_forget(r);
-}
+// ---- messages ----------------------------------------------------------------------------------
 
 chn_status stream_decode(struct stream_decoder *d, const struct stream_message *messages, size_t n,
                          struct stream_rejects *rejects, struct decoded *out, struct chn_err *err)
 {
   struct decode_rows *r = &d->rows;
-  clear(r->outs, d->columns.n_fields);
+  for (int32_t i = 0; i < d->columns.n_fields; i++) {
+    row_builder_clear(r->outs[i]);
+  }
   r->n = 0;
   for (size_t i = 0; i < n; i++) {
     const struct stream_message *m = &messages[i];

@@ -2,7 +2,6 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
-#include "codec/avro.h"
 #include "stream/decode.h"
 
 /// Rows being made. `columns` are those of the topic; behind them, for entities, mutation_ts and
@@ -17,8 +16,6 @@ struct decode_rows {
   // Mutations: one row each.
   struct row_builder **after;
   struct row_builder **before;
-  const struct avro_schema *schema; ///< of the columns, to tell whether both images are equal
-  struct chn_buf images[2];
 };
 
 struct decoder_ops {
@@ -38,12 +35,15 @@ extern const struct decoder_ops decode_json_ops;
 void decode_event(struct decode_rows *rows);
 
 /// Adds a mutation whose images lie in rows->after and rows->before, where there are some: the row
-/// after, then the row before; nothing where both are equal. Empties both.
-chn_status decode_mutation(struct decode_rows *rows, bool after, bool before, int64_t mutation_ts,
-                           struct chn_err *err);
+/// after, then the row before; nothing where both are equal. Empties both. INT64_MIN: no time.
+void decode_mutation(struct decode_rows *rows, bool after, bool before, int64_t mutation_ts);
 
 /// The same for a message that is a row of its own, in rows->after, with its own columns.
 void decode_row_of_mutation(struct decode_rows *rows, int64_t mutation_ts, bool is_before);
 
 /// Empties rows->after and rows->before.
 void decode_forget(struct decode_rows *rows);
+
+/// Whether x is in the range of BYTE, SHORT, INT or LONG; appends it to a builder of that kind.
+bool decode_fits(enum row_kind kind, int64_t x);
+void decode_add_integer(struct row_builder *out, enum row_kind kind, int64_t x);

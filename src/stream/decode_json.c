@@ -1,9 +1,9 @@
 // JSON: an object a message. A message is read once; its scalars wait in slots until all of it is
 // known to be good, so that a row is whole or not there.
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/dict.h"
 #include "codec/base64.h"
 #include "stream/decode_int.h"
 #include "stream/json_scan.h"
@@ -15,6 +15,7 @@ struct slot {
 
 struct json_decoder {
   const struct row_schema *columns;
+  size_t *lens; ///< of the columns' names
   struct slot *slots;
   int32_t *guess; ///< column of the member that came in this place last time, or -1
   int32_t room;
@@ -27,27 +28,43 @@ static chn_status refuse(struct chn_err *err, const char *column, const struct r
 {
   struct chn_buf name = { 0 };
   row_type_print(&name, type);
-  const size_t shown = v->len < 40 ? v->len : 40;
-  const chn_status s =
-      chn_fail(err, CHN_E_CORRUPT, "\"%s\" is %s and cannot hold %.*s%s", column,
-               chn_buf_str(&name), (int)shown, v->text, shown < v->len ? "..." : "");
+  const bool quoted = v->kind == JSON_STRING;
+  const char *text = v->text - quoted;
+  const size_t len = v->len + 2 * (size_t)quoted;
+  size_t shown = len < 40 ? len : 40;
+  while (shown < len && ((unsigned char)text[shown] & 0xC0) == 0x80) {
+    shown--; // not in the middle of a character
+  }
+  const chn_status s = chn_fail(err, CHN_E_CORRUPT, "\"%s\" is %s and cannot hold %.*s%s", column,
+                                chn_buf_str(&name), (int)shown, text, shown < len ? "..." : "");
   chn_buf_deinit(&name);
   return s;
 }
 
 // ---- whether a type can hold a value ----------------------------------------------------------
 
-static bool in_range(const struct json_value *v, int64_t least, int64_t most)
+static bool is_number(const struct json_value *v)
 {
-  if (v->kind == JSON_INT) {
-    return v->integer >= least && v->integer <= most;
+  return v->kind == JSON_INT || v->kind == JSON_REAL;
+}
+
+/// 5.0 is an integer that some serializers write; 5.5 is a mistake.
+static bool in_range(const struct json_value *v, enum row_kind kind)
+{
+  int64_t x = 0;
+  return is_number(v) && json_integer(v, &x) && decode_fits(kind, x);
+}
+
+/// A number so long or with an exponent may be beyond the type.
+static bool is_finite(const struct json_value *v, enum row_kind kind)
+{
+  const size_t safe = kind == ROW_FLOAT ? 38 : 300;
+  if (v->len <= safe && memchr(v->text, 'e', v->len) == NULL &&
+      memchr(v->text, 'E', v->len) == NULL) {
+    return true;
   }
-  if (v->kind != JSON_REAL) {
-    return false;
-  }
-  // 5.0 is an integer that some serializers write; 5.5 is a mistake.
   const double d = json_real(v);
-  return d == floor(d) && d >= (double)least && d < 9.2e18 && d <= (double)most;
+  return kind == ROW_FLOAT ? isfinite((float)d) : isfinite(d);
 }
 
 static bool is_base64(const struct json_value *v)
@@ -59,6 +76,51 @@ static bool is_base64(const struct json_value *v)
   chn_buf_deinit(&text);
   chn_buf_deinit(&bytes);
   return is;
+}
+
+static bool many_keys_differ(const struct json_value *object)
+{
+  struct chn_dict *keys = chn_dict_new(64);
+  struct chn_buf text = { 0 };
+  struct json_scan s;
+  struct json_value key;
+  struct json_value v;
+  int32_t n = 0;
+  json_scan_enter(&s, object);
+  for (; n == chn_dict_size(keys) && json_scan_member(&s, &key, &v); n++) {
+    chn_buf_clear(&text);
+    json_unescape(&key, &text);
+    chn_dict_intern(keys, chn_buf_str(&text), text.len);
+  }
+  const bool differ = n == chn_dict_size(keys);
+  chn_dict_free(keys);
+  chn_buf_deinit(&text);
+  return differ;
+}
+
+/// Whether the keys of an object are all different. Who sends one twice sends two values, and
+/// whichever were taken, the other would be lost in silence.
+static bool keys_differ(const struct json_value *object)
+{
+  enum { FEW = 16 };
+  struct json_value few[FEW];
+  struct json_value key;
+  struct json_value v;
+  struct json_scan s;
+  int32_t n = 0;
+  json_scan_enter(&s, object);
+  while (json_scan_member(&s, &key, &v)) {
+    if (n == FEW || key.escaped) {
+      return many_keys_differ(object);
+    }
+    for (int32_t i = 0; i < n; i++) {
+      if (json_is(&few[i], key.text, key.len)) {
+        return false;
+      }
+    }
+    few[n++] = key;
+  }
+  return true;
 }
 
 static bool holds(const struct row_type *t, const struct json_value *v);
@@ -81,8 +143,7 @@ static bool holds_all(const struct row_type *t, const struct json_value *contain
 static int32_t field_of(const struct row_type *t, const struct json_value *key)
 {
   for (int32_t i = 0; i < t->n_fields; i++) {
-    if (strlen(t->fields[i].name) == key->len &&
-        memcmp(t->fields[i].name, key->text, key->len) == 0) {
+    if (json_is(key, t->fields[i].name, strlen(t->fields[i].name))) {
       return i;
     }
   }
@@ -108,17 +169,17 @@ static bool holds(const struct row_type *t, const struct json_value *v)
 {
   switch (t->kind) {
   case ROW_BOOLEAN: return v->kind == JSON_BOOL;
-  case ROW_BYTE: return in_range(v, INT8_MIN, INT8_MAX);
-  case ROW_SHORT: return in_range(v, INT16_MIN, INT16_MAX);
-  case ROW_INT: return in_range(v, INT32_MIN, INT32_MAX);
-  case ROW_LONG: return in_range(v, INT64_MIN, INT64_MAX);
+  case ROW_BYTE:
+  case ROW_SHORT:
+  case ROW_INT:
+  case ROW_LONG: return in_range(v, t->kind);
   case ROW_FLOAT:
-  case ROW_DOUBLE: return v->kind == JSON_INT || v->kind == JSON_REAL;
+  case ROW_DOUBLE: return is_number(v) && is_finite(v, t->kind);
   case ROW_STRING: return v->kind == JSON_STRING;
   case ROW_BINARY: return v->kind == JSON_STRING && is_base64(v);
   case ROW_LIST: return v->kind == JSON_ARRAY && holds_all(t->fields[0].type, v);
-  case ROW_MAP: return v->kind == JSON_OBJECT && holds_all(t->fields[1].type, v);
-  case ROW_STRUCT: return v->kind == JSON_OBJECT && holds_struct(t, v);
+  case ROW_MAP: return v->kind == JSON_OBJECT && keys_differ(v) && holds_all(t->fields[1].type, v);
+  case ROW_STRUCT: return v->kind == JSON_OBJECT && keys_differ(v) && holds_struct(t, v);
   default: return false;
   }
 }
@@ -127,20 +188,17 @@ static bool holds(const struct row_type *t, const struct json_value *v)
 
 static void add_integer(struct row_builder *out, enum row_kind kind, const struct json_value *v)
 {
-  const int64_t x = v->kind == JSON_INT ? v->integer : (int64_t)json_real(v);
-  const int8_t byte = (int8_t)x;
-  const int16_t small = (int16_t)x;
-  const int32_t middle = (int32_t)x;
-  row_builder_value(out, kind == ROW_LONG    ? (const void *)&x
-                         : kind == ROW_INT   ? (const void *)&middle
-                         : kind == ROW_SHORT ? (const void *)&small
-                                             : (const void *)&byte);
+  int64_t x = 0;
+  json_integer(v, &x);
+  decode_add_integer(out, kind, x);
 }
 
 static void add_real(struct row_builder *out, enum row_kind kind, const struct json_value *v)
 {
-  const double x = v->kind == JSON_INT && v->integer != 0 ? (double)v->integer : json_real(v);
-  const float f = (float)x;
+  // -0 is an integer and has its sign only as text.
+  const bool whole = v->kind == JSON_INT && v->integer != 0;
+  const double x = whole ? (double)v->integer : json_real(v);
+  const float f = whole ? (float)v->integer : (float)x;
   row_builder_value(out, kind == ROW_DOUBLE ? (const void *)&x : (const void *)&f);
 }
 
@@ -194,7 +252,7 @@ static void add_map(struct json_decoder *d, struct row_builder *out, const struc
   row_builder_close_list(out);
 }
 
-/// A member of an object by its name; of several the last.
+/// A member of an object by its name.
 static bool find_member(const struct json_value *object, const char *name, struct json_value *out)
 {
   struct json_scan s;
@@ -204,7 +262,7 @@ static bool find_member(const struct json_value *object, const char *name, struc
   const size_t len = strlen(name);
   json_scan_enter(&s, object);
   while (json_scan_member(&s, &key, &v)) {
-    if (key.len == len && memcmp(key.text, name, len) == 0) {
+    if (json_is(&key, name, len)) {
       *out = v;
       found = true;
     }
@@ -252,8 +310,7 @@ static int32_t column_of(struct json_decoder *d, int32_t place, const struct jso
   const int32_t guess = place < d->room ? d->guess[place] : -1;
   for (int32_t i = guess >= 0 ? -1 : 0; i < d->columns->n_fields; i++) {
     const int32_t at = i < 0 ? guess : i;
-    const char *name = d->columns->fields[at].name;
-    if (strncmp(name, key->text, key->len) == 0 && name[key->len] == '\0') {
+    if (json_is(key, d->columns->fields[at].name, d->lens[at])) {
       if (place < d->room) {
         d->guess[place] = at;
       }
@@ -261,6 +318,12 @@ static int32_t column_of(struct json_decoder *d, int32_t place, const struct jso
     }
   }
   return -1;
+}
+
+static chn_status broken(const struct json_scan *s, struct chn_err *err)
+{
+  return chn_fail(err, CHN_E_CORRUPT, "no JSON: byte %zu: %s", (size_t)(s->at - s->begin) + 1,
+                  s->failure);
 }
 
 /// Reads an object into the slots.
@@ -285,9 +348,7 @@ static chn_status read_row(struct json_decoder *d, struct json_scan *s, struct c
     }
     d->slots[at] = (struct slot){ true, v };
   }
-  return s->failure == NULL ? CHN_OK
-                            : chn_fail(err, CHN_E_CORRUPT, "no JSON: byte %zu: %s",
-                                       (size_t)(s->at - s->begin) + 1, s->failure);
+  return s->failure == NULL ? CHN_OK : broken(s, err);
 }
 
 static void write_row(struct json_decoder *d, struct row_builder **outs)
@@ -320,50 +381,74 @@ static chn_status read_image(struct json_decoder *d, const struct json_value *ob
   return status;
 }
 
-/// When a mutation was made: its own word for it, then its database's, then its connector's, then
-/// the broker's.
-static int64_t time_of(const struct json_value *envelope, const struct stream_message *m)
+static bool find_integer(const struct json_value *object, const char *name, int64_t *out)
 {
   struct json_value v;
+  return find_member(object, name, &v) && is_number(&v) && json_integer(&v, out);
+}
+
+/// When an envelope's mutation was made: its own word for it, then its database's, then its
+/// connector's, then the broker's.
+static int64_t time_of(const struct json_value *envelope, const struct stream_message *m)
+{
   struct json_value source;
-  if (find_member(envelope, "mutation_ts", &v) && v.kind == JSON_INT) {
-    return v.integer;
-  }
-  if (find_member(envelope, "source", &source) && is_object(&source) &&
-      find_member(&source, "ts_ms", &v) && v.kind == JSON_INT && v.integer > 0) {
-    return v.integer;
-  }
-  if (find_member(envelope, "ts_ms", &v) && v.kind == JSON_INT) {
-    return v.integer;
+  int64_t ts = 0;
+  if (find_integer(envelope, "mutation_ts", &ts) ||
+      (find_member(envelope, "source", &source) && is_object(&source) &&
+       find_integer(&source, "ts_ms", &ts) && ts > 0) ||
+      find_integer(envelope, "ts_ms", &ts)) {
+    return ts;
   }
   return m->ts;
+}
+
+/// Whether a document is an envelope: what there is of `before` and `after` are rows.
+static bool is_envelope(const struct json_value *v, struct json_value *before,
+                        struct json_value *after)
+{
+  *before = *after = (struct json_value){ .kind = JSON_NULL };
+  const bool has_before = find_member(v, "before", before);
+  const bool has_after = find_member(v, "after", after);
+  return (has_before || has_after) && (before->kind == JSON_NULL || is_object(before)) &&
+         (after->kind == JSON_NULL || is_object(after));
+}
+
+/// A row by itself, which may say of itself that it is an old image.
+static chn_status read_plain(struct json_decoder *d, const struct json_value *row,
+                             const struct stream_message *m, struct decode_rows *rows,
+                             struct chn_err *err)
+{
+  struct json_value v;
+  int64_t ts = m->ts;
+  if (find_member(row, "mutation_ts", &v) && v.kind != JSON_NULL &&
+      !(is_number(&v) && json_integer(&v, &ts))) {
+    return refuse(err, "mutation_ts", row_scalar(ROW_LONG), &v);
+  }
+  const bool says = find_member(row, "is_before", &v) && v.kind != JSON_NULL;
+  if (says && v.kind != JSON_BOOL) {
+    return refuse(err, "is_before", row_scalar(ROW_BOOLEAN), &v);
+  }
+  const chn_status s = read_image(d, row, rows->after, err);
+  if (s == CHN_OK) {
+    decode_row_of_mutation(rows, ts, says && v.boolean);
+  }
+  return s;
 }
 
 static chn_status read_mutation(struct json_decoder *d, const struct json_value *document,
                                 const struct stream_message *m, struct decode_rows *rows,
                                 struct chn_err *err)
 {
-  struct json_value payload = *document;
-  struct json_value before = { .kind = JSON_NULL };
-  struct json_value after = { .kind = JSON_NULL };
-  struct json_value inner;
-  if (find_member(document, "payload", &inner) && is_object(&inner)) {
-    payload = inner;
-  }
-  const bool has_before = find_member(&payload, "before", &before);
-  const bool has_after = find_member(&payload, "after", &after);
-  const int64_t ts = time_of(&payload, m);
-  if ((!has_before && !has_after) || (before.kind != JSON_NULL && !is_object(&before)) ||
-      (after.kind != JSON_NULL && !is_object(&after))) {
-    // A row by itself, which may say of itself that it is an old image.
-    struct json_value flag;
-    const bool old =
-        find_member(document, "is_before", &flag) && flag.kind == JSON_BOOL && flag.boolean;
-    const chn_status s = read_image(d, document, rows->after, err);
-    if (s == CHN_OK) {
-      decode_row_of_mutation(rows, ts, old);
+  struct json_value envelope = *document;
+  struct json_value before;
+  struct json_value after;
+  struct json_value payload;
+  if (!is_envelope(document, &before, &after)) {
+    if (!find_member(document, "payload", &payload) || !is_object(&payload) ||
+        !is_envelope(&payload, &before, &after)) {
+      return read_plain(d, document, m, rows, err);
     }
-    return s;
+    envelope = payload;
   }
   chn_status s = is_object(&after) ? read_image(d, &after, rows->after, err) : CHN_OK;
   if (s == CHN_OK && is_object(&before)) {
@@ -373,7 +458,8 @@ static chn_status read_mutation(struct json_decoder *d, const struct json_value 
     decode_forget(rows);
     return s;
   }
-  return decode_mutation(rows, is_object(&after), is_object(&before), ts, err);
+  decode_mutation(rows, is_object(&after), is_object(&before), time_of(&envelope, m));
+  return CHN_OK;
 }
 
 // ---- the decoder ------------------------------------------------------------------------------
@@ -385,31 +471,28 @@ static chn_status message(void *self, const struct stream_message *m, struct dec
   struct json_scan s;
   struct json_value document;
   json_scan_init(&s, m->data, m->len);
-  if (!d->entities) {
+  json_scan_at_end(&s); // over blanks
+  if (s.at == s.end || *s.at != '{') {
+    return chn_fail(err, CHN_E_CORRUPT, "no JSON object");
+  }
+  chn_status status = CHN_OK;
+  if (d->entities) {
+    status = json_scan_value(&s, &document) ? CHN_OK : broken(&s, err);
+  } else {
     // The usual case: members are taken while they are read.
-    while (s.at < s.end && (*s.at == ' ' || *s.at == '\t')) {
-      s.at++;
-    }
     s.begin = s.at;
-    if (s.at == s.end || *s.at != '{') {
-      return chn_fail(err, CHN_E_CORRUPT, "no JSON object");
-    }
-    chn_status status = read_row(d, &s, err);
-    if (status == CHN_OK && !json_scan_at_end(&s)) {
-      status = chn_fail(err, CHN_E_CORRUPT, "no JSON: something stands behind the object");
-    }
-    if (status == CHN_OK) {
-      write_row(d, rows->outs);
-      decode_event(rows);
-    }
-    return status;
+    status = read_row(d, &s, err);
   }
-  if (!json_scan_value(&s, &document) || !json_scan_at_end(&s) || !is_object(&document)) {
-    return chn_fail(err, CHN_E_CORRUPT, "no JSON object: byte %zu: %s",
-                    (size_t)(s.at - s.begin) + 1,
-                    s.failure != NULL ? s.failure : "it is something else");
+  if (status == CHN_OK && !json_scan_at_end(&s)) {
+    status = chn_fail(err, CHN_E_CORRUPT, "no JSON: something stands behind the object");
   }
-  return read_mutation(d, &document, m, rows, err);
+  if (status == CHN_OK && d->entities) {
+    status = read_mutation(d, &document, m, rows, err);
+  } else if (status == CHN_OK) {
+    write_row(d, rows->outs);
+    decode_event(rows);
+  }
+  return status;
 }
 
 static chn_status open_json(const struct decode_options *o, struct decode_rows *rows,
@@ -420,6 +503,10 @@ static chn_status open_json(const struct decode_options *o, struct decode_rows *
   d->columns = rows->columns;
   d->entities = o->entities;
   d->slots = arena_calloc(a, (size_t)d->columns->n_fields + 1, sizeof *d->slots);
+  d->lens = arena_calloc(a, (size_t)d->columns->n_fields + 1, sizeof *d->lens);
+  for (int32_t i = 0; i < d->columns->n_fields; i++) {
+    d->lens[i] = strlen(d->columns->fields[i].name);
+  }
   d->room = 2 * d->columns->n_fields + 16;
   d->guess = arena_alloc(a, (size_t)d->room * sizeof *d->guess);
   for (int32_t i = 0; i < d->room; i++) {

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "base/real.h"
+#include "codec/json.h"
 #include "codec/utf8.h"
-
-enum { MAX_DEPTH = 64 };
 
 void json_scan_init(struct json_scan *s, const void *bytes, size_t len)
 {
@@ -69,7 +68,10 @@ static const char *behind_escape(const char *p, const char *end)
   if (p + 1 >= end) {
     return NULL;
   }
-  return p[1] == 'u' ? behind_unicode(p, end) : strchr("\"\\/bfnrt", p[1]) != NULL ? p + 2 : NULL;
+  if (p[1] == 'u') {
+    return behind_unicode(p, end);
+  }
+  return p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) != NULL ? p + 2 : NULL;
 }
 
 /// Eight bytes at once: whether one is a quote, a backslash, a control or beyond ASCII.
@@ -120,9 +122,12 @@ static bool scan_string(struct json_scan *s, struct json_value *out)
     p++;
   }
   out->len = (size_t)(p - out->text);
+  if (beyond_ascii && !codec_utf8_valid(out->text, out->len)) {
+    s->at = out->text;
+    return fail(s, "a string that is not UTF-8");
+  }
   s->at = p + 1;
-  return !beyond_ascii || codec_utf8_valid(out->text, out->len) ||
-         fail(s, "a string that is not UTF-8");
+  return true;
 }
 
 static void add_code_point(struct chn_buf *out, uint32_t c)
@@ -174,6 +179,18 @@ void json_unescape(const struct json_value *string, struct chn_buf *out)
     }
     add_code_point(out, c);
   }
+}
+
+bool json_is(const struct json_value *string, const char *bytes, size_t len)
+{
+  if (!string->escaped) {
+    return string->len == len && memcmp(string->text, bytes, len) == 0;
+  }
+  struct chn_buf text = { 0 };
+  json_unescape(string, &text);
+  const bool is = text.len == len && memcmp(chn_buf_str(&text), bytes, len) == 0;
+  chn_buf_deinit(&text);
+  return is;
 }
 
 // ---- numbers ----------------------------------------------------------------------------------
@@ -253,6 +270,82 @@ double json_real(const struct json_value *number)
   return chn_double_of_text(number->text, number->len);
 }
 
+/// digits x 10^scale, where digits ends in no zero.
+struct decimal {
+  uint64_t digits;
+  int64_t scale;
+  bool fits;
+};
+
+/// `zeros` have been seen since the last digit that is none.
+static void add_digit(struct decimal *d, int64_t zeros, unsigned digit)
+{
+  for (int64_t i = 0; i <= zeros && d->digits > 0 && d->fits; i++) {
+    d->fits = d->digits <= UINT64_MAX / 10;
+    d->digits *= 10;
+  }
+  d->fits = d->fits && d->digits <= UINT64_MAX - digit;
+  d->digits += digit;
+}
+
+/// The exponent's value, cut off where it no longer matters; p is behind the e.
+static int64_t exponent_of(const char *p, const char *end)
+{
+  const bool negative = p < end && *p == '-';
+  int64_t value = 0;
+  for (p += p < end && (*p == '-' || *p == '+'); p < end; p++) {
+    value = value < INT32_MAX ? value * 10 + (*p - '0') : value;
+  }
+  return negative ? -value : value;
+}
+
+static struct decimal decimal_of(const char *p, const char *end)
+{
+  struct decimal d = { .fits = true };
+  int64_t zeros = 0;
+  int64_t fraction = 0;
+  bool behind_point = false;
+  for (; p < end && *p != 'e' && *p != 'E'; p++) {
+    if (*p == '.') {
+      behind_point = true;
+      continue;
+    }
+    fraction += behind_point;
+    if (*p == '0') {
+      zeros++;
+    } else {
+      add_digit(&d, zeros, (unsigned)(*p - '0'));
+      zeros = 0;
+    }
+  }
+  d.scale = zeros - fraction + (p < end ? exponent_of(p + 1, end) : 0);
+  return d;
+}
+
+bool json_integer(const struct json_value *number, int64_t *out)
+{
+  if (number->kind == JSON_INT) {
+    *out = number->integer;
+    return true;
+  }
+  const bool negative = number->text[0] == '-';
+  struct decimal d = decimal_of(number->text + negative, number->text + number->len);
+  if (!d.fits || (d.scale < 0 && d.digits > 0)) {
+    return false;
+  }
+  for (; d.scale > 0 && d.digits > 0; d.scale--) {
+    if (d.digits > UINT64_MAX / 10) {
+      return false;
+    }
+    d.digits *= 10;
+  }
+  if (d.digits > (uint64_t)INT64_MAX + negative) {
+    return false;
+  }
+  *out = negative ? (int64_t)(0 - d.digits) : (int64_t)d.digits;
+  return true;
+}
+
 // ---- values -----------------------------------------------------------------------------------
 
 static bool scan_word(struct json_scan *s, const char *word, struct json_value *out,
@@ -313,8 +406,8 @@ static bool scan_container(struct json_scan *s, struct json_value *out, int dept
   const bool object = *from == '{';
   struct json_value key;
   struct json_value value;
-  if (depth == MAX_DEPTH) {
-    return fail(s, "nested more than 64 deep");
+  if (depth == CODEC_JSON_MAX_DEPTH) {
+    return fail(s, "nested more than 200 deep");
   }
   s->at++;
   for (bool first = true; next_of(s, object ? '}' : ']', first); first = false) {

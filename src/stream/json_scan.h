@@ -1,7 +1,8 @@
 /// json_scan.h: JSON read once, from front to back, without a document in between.
 ///
-/// Strict as codec/json.h (RFC 8259, UTF-8), but a value is only looked at when it is asked for:
-/// a stream reads a few members of millions of small objects.
+/// Strict as codec/json.h (RFC 8259, UTF-8, as deep), but a value is only looked at when it is
+/// asked for: a stream reads a few members of millions of small objects. So keys that stand twice,
+/// and numbers beyond the range of double, are for the caller to refuse.
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -43,8 +44,15 @@ bool json_scan_element(struct json_scan *s, struct json_value *value);
 /// Nothing but blanks is left.
 bool json_scan_at_end(struct json_scan *s);
 
-/// The value of an INT or REAL.
+/// The value of an INT or REAL; infinite beyond the range of double.
 double json_real(const struct json_value *number);
+
+/// The exact value of an INT or REAL that is an integer, however it is written (5, 5.0, 5e0, 1e3).
+/// False when it is none, or does not fit.
+bool json_integer(const struct json_value *number, int64_t *out);
+
+/// Whether a string means these bytes.
+bool json_is(const struct json_value *string, const char *bytes, size_t len);
 
 /// Appends what a string means; it was read by json_scan_value, so it is well-formed.
 void json_unescape(const struct json_value *string, struct chn_buf *out);

@@ -49,11 +49,13 @@ void stream_rejects_free(struct stream_rejects *r)
 static void count(struct stream_rejects *r, enum stream_reason reason)
 {
   const struct stream_metrics *m = r->o.metrics;
-  struct obs_series *const series[STREAM_REASONS] = { m->decode_errors, m->eval_errors,
-                                                      m->encode_errors, m->no_time,
-                                                      m->late_events };
-  obs_add(series[reason], 1);
   r->count[reason]++;
+  if (m != NULL) {
+    struct obs_series *const series[STREAM_REASONS] = { m->decode_errors, m->eval_errors,
+                                                        m->encode_errors, m->no_time,
+                                                        m->late_events };
+    obs_add(series[reason], 1);
+  }
 }
 
 static void show(struct stream_rejects *r, const struct stream_message *m,
