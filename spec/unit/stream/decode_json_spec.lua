@@ -32,7 +32,8 @@ describe('JSON values of a column', function()
     { 'double', '3', '3' }, { 'double', '9007199254740993', '9007199254740992' }, { 'double', '1e308', '1e+308' },
     { 'double', '123456789012345678901234567890', '1.2345678901234568e+29' }, { 'double', '1e-999', '0' },
     { 'float', '16777217', '16777216' }, { 'float', '0.1', '0.10000000149011612' }, { 'float', '3e38', '3.0000000054977558e+38' },
-    { 'string', '""', '""' }, { 'string', '"abc"', '"abc"' }, { 'string', '"a longer string than twelve"', '"a longer string than twelve"' },
+    { 'string', '""', '""' }, { 'string', '"abc"', '"abc"' }, { 'string', '"a longer string than twelve"',
+      '"a longer string than twelve"' },
     { 'string', '"\\u00e9\\uD83D\\uDE00\\/"', '"é😀/"' }, { 'string', '"é😀"', '"é😀"' },
     { 'string', '"a\\u0000b"', '"a\\0b"' }, { 'string', '"\\b\\f\\r\\t"', '"\\8\\12\\13\\9"' },
     { 'binary', '"AAECAw=="', '"\\0\\1\\2\\3"' }, { 'binary', '"\\u0041AECAw"', '"\\0\\1\\2\\3"' }, { 'binary', '""', '""' },
@@ -98,7 +99,8 @@ describe('JSON messages', function()
   it('are rows whole or not at all, and tombstones nothing', function()
     local d = assert(decode.open({ columns = three }))
     local rows, rejected, from = decode.run(d, {
-      '{"a":1,"c":[1,2],"b":5}', '{"a":2}', cols.null, '{"a":3', '{"a":4}x', '[1]', '', '  ', '{"a":5,"a":5}', '{"a":6,"b":"\255"}',
+      '{"a":1,"c":[1,2],"b":5}', '{"a":2}', cols.null, '{"a":3', '{"a":4}x', '[1]', '', '  ', '{"a":5,"a":5}',
+      '{"a":6,"b":"\255"}',
       '{"c":[1,2,"x"]}', '{"a":7}', '{"a":8,"\\u0061":8}', '{"a":9,"u":01}', 'null',
     })
     assert.same({ 'a=2 b=null c=null', 'a=7 b=null c=null' }, rows)

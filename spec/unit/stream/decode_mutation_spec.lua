@@ -37,13 +37,15 @@ describe('mutations', function()
   it('change nothing where both images are equal in what is asked for', function()
     local columns = { { 'i', 'int' }, { 's', 'string' }, { 'd', 'double' }, { 'l', 'list<string>' }, { 'm', 'map<string,int>' },
       { 'r', 'struct<a:int,b:list<int>>' }, { 'z', 'boolean' } }
-    local image = '{"i":1,"s":"long enough to be elsewhere","d":-0.5,"l":["a",null],"m":{"k":1},"r":{"a":1,"b":[1,2]},"other":%d,"z":null}'
+    local image = '{"i":1,"s":"long enough to be elsewhere","d":-0.5,"l":["a",null],"m":{"k":1},'
+      .. '"r":{"a":1,"b":[1,2]},"other":%d,"z":null}'
     local function update(change, to)
       local changed = change and image:gsub(change, to, 1) or image
       return rows_of(('{"before":%s,"after":%s,"ts_ms":1}'):format(image:format(1), changed:format(2)), columns)
     end
     assert.same({}, (update()))
-    for _, c in ipairs({ { '"i":1', '"i":2' }, { 'elsewhere', 'elsewhera' }, { '%-0%.5', '0.5' }, { ',null%]', ',""]' }, { ',null%]', ']' },
+    for _, c in ipairs({ { '"i":1', '"i":2' }, { 'elsewhere', 'elsewhera' }, { '%-0%.5', '0.5' }, { ',null%]', ',""]' },
+      { ',null%]', ']' },
       { '"k":1', '"j":1' }, { '"k":1', '"k":null' }, { '1,2%]', '1,3]' }, { '"r":{"a":1,', '"r":{' }, { 'null}', 'false}' } }) do
       assert.equal(2, #update(c[1], c[2]), c[1])
     end
@@ -77,7 +79,8 @@ describe('mutations', function()
       'id="a" n=3 mutation_ts=99LL is_before=false', 'id="b" n=null mutation_ts=9LL is_before=false',
     }, rows)
     assert.same({
-      '"mutation_ts" is bigint and cannot hold "7"', '"is_before" is boolean and cannot hold 1', '"id" is string and cannot hold 1',
+      '"mutation_ts" is bigint and cannot hold "7"', '"is_before" is boolean and cannot hold 1',
+      '"id" is string and cannot hold 1',
     }, rejected)
   end)
 

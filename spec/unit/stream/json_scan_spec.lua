@@ -123,10 +123,12 @@ describe('JSON scanner', function()
 
   it('refuses what the parser refuses', function()
     for _, text in ipairs({
-      '', ' ', '{', '[', '[1,]', '{"a":1,}', '{,}', '[,1]', '{"a" 1}', '{a:1}', '[1 2]', '{"a":1', '01', '-', '-01', '1.', '.5', '1e', '1e+',
+      '', ' ', '{', '[', '[1,]', '{"a":1,}', '{,}', '[,1]', '{"a" 1}', '{a:1}', '[1 2]', '{"a":1', '01', '-', '-01', '1.',
+      '.5', '1e', '1e+',
       '+1', 'NaN', 'Infinity', 'nul', 'truex', '1 1', '"abc', '"abc\\"', '"a\nb"', '"\\x"', '"\\u12"', '"\\u12g4"', '"\\ud800"',
       '"\\ud800\\n"', '"\\ud800\\u0041"', '"\\udc00"', '"\255"', '"\192\128"', '"\237\160\128"', '"\244\144\128\128"', '"\195"',
-      '"\\\0"', '"a\0b"', '\0', '1\0', '"\\', '"\\u', '"\\ud83d\\', '{"a":}', '{"a"}', '{"a":1 "b":2}', '{1:2}', '[}', '{]', ']', '/**/1', "'a'",
+      '"\\\0"', '"a\0b"', '\0', '1\0', '"\\', '"\\u', '"\\ud83d\\', '{"a":}', '{"a"}',
+      '{"a":1 "b":2}', '{1:2}', '[}', '{]', ']', '/**/1', "'a'",
       '\239\187\1911', ('['):rep(201) .. (']'):rep(201), ('['):rep(100000), ('{"a":'):rep(100000),
     }) do
       assert.is_nil((scanned(text)), text:sub(1, 40))
@@ -137,7 +139,8 @@ describe('JSON scanner', function()
 
   it('agrees on mutated documents', function()
     local random, n = seed.random('json scan mutations')
-    local pieces = { '', '"', '{', '}', '[', ']', '\\', '\\u', '\255', '\195', '0', '-', '.', 'e', ',', ':', 'null', '\0', '\\\0', ' ', '\127' }
+    local pieces = { '', '"', '{', '}', '[', ']', '\\', '\\u', '\255', '\195', '0', '-', '.', 'e', ',',
+      ':', 'null', '\0', '\\\0', ' ', '\127' }
     for _ = 1, 6000 do
       local text = document(random, 0)
       for _ = 1, random(1, 3) do
@@ -153,7 +156,8 @@ describe('JSON scanner', function()
     for _ = 1, 3000 do
       local bytes = {}
       for i = 1, random(0, 40) do
-        bytes[i] = random(1, 3) == 1 and string.char(random(0, 255)) or ('{}[]",:\\u0123456789eE+-. truefalsn'):sub(random(1, 33)):sub(1, 1)
+        bytes[i] = random(1, 3) == 1 and string.char(random(0,
+          255)) or ('{}[]",:\\u0123456789eE+-. truefalsn'):sub(random(1, 33)):sub(1, 1)
       end
       check(table.concat(bytes), 'seed ' .. n)
     end
@@ -173,14 +177,16 @@ describe('JSON scanner', function()
       -- A number of at most 18 digits, with its point moved and zeros put around it.
       local digits = tostring(random(1, 999999999)) .. (random(1, 2) == 1 and tostring(random(0, 999999999)) or '')
       local sign, zeros, point = random(1, 2) == 1 and '-' or '', random(0, 4), random(1, #digits)
-      local text = ('%s%s.%s%se%d'):format(sign, digits:sub(1, point), digits:sub(point + 1), ('0'):rep(zeros + 1), #digits - point)
+      local text = ('%s%s.%s%se%d'):format(sign, digits:sub(1, point), digits:sub(point + 1), ('0'):rep(zeros + 1),
+        #digits - point)
       assert.equal(sign .. digits .. 'LL', integer(text), ('seed %d: %s'):format(n, text))
       local broken = digits:gsub('0+$', '')
       assert.is_nil(integer(('%s%se-%d'):format(sign, broken, 1)), ('seed %d'):format(n))
     end
     assert.equal('-9223372036854775808LL', integer('-9223372036854775808e0'))
     assert.equal('9223372036854775807LL', integer('0.9223372036854775807e19'))
-    for _, text in ipairs({ '9223372036854775808.0', '1e19', '-1e19', '1e2147483648', '1e-1', '0.1', '1e99999999999999999999' }) do
+    for _, text in ipairs({ '9223372036854775808.0', '1e19', '-1e19', '1e2147483648', '1e-1', '0.1',
+      '1e99999999999999999999' }) do
       assert.is_nil(integer(text), text)
     end
     assert.equal('0LL', integer('0e99999999999999999999'))
