@@ -20,6 +20,7 @@ enum { LOOK_MS = 200 };
 /// One GroupBy on its way.
 struct stream_task {
   struct stream_job *job;
+  struct cli_stream_sinks sinks; ///< its own: a sink is used by one thread
   pthread_t thread;
   bool started;
   atomic_bool done;
@@ -33,21 +34,24 @@ struct streams {
   struct kv_store *store;
   struct obs_metrics *metrics;
   struct http_scrape *scrape;
-  struct cli_stream_sinks sinks;
   struct stream_options o;
   struct stream_task *tasks;
   int32_t n;
   pthread_mutex_t lock; ///< of the terminal
-  bool drawn;           ///< the status line stands there
+  int32_t drawn;        ///< lines of status that stand there
 };
 
 // ---- what is said -----------------------------------------------------------------------------
 
+/// Removes the status; the cursor stands in its last line.
 static void wipe(struct streams *s)
 {
-  if (s->drawn) {
-    fputs("\r\033[K", stderr);
-    s->drawn = false;
+  if (s->drawn > 1) {
+    fprintf(stderr, "\033[%dA", s->drawn - 1);
+  }
+  if (s->drawn > 0) {
+    fputs("\r\033[J", stderr);
+    s->drawn = 0;
   }
 }
 
@@ -60,19 +64,27 @@ static void say(void *self, const char *line)
   pthread_mutex_unlock(&s->lock);
 }
 
+/// A line a GroupBy, as many as the terminal has room for, cut to its width: wrapped ones could not
+/// be removed.
 static void draw(struct streams *s)
 {
+  const struct cli_stream_screen screen = cli_stream_screen();
+  const int32_t n = s->n <= screen.rows ? s->n : screen.rows - 1;
   struct chn_buf line = { 0 };
-  for (int32_t i = 0; i < s->n; i++) {
+  pthread_mutex_lock(&s->lock);
+  wipe(s);
+  for (int32_t i = 0; i < n; i++) {
     struct stream_status at;
     stream_job_status(s->tasks[i].job, &at);
-    chn_buf_adds(&line, i > 0 ? " | " : "");
+    chn_buf_clear(&line);
     cli_stream_line(&at, &line);
+    fprintf(stderr, "%s%.*s", i > 0 ? "\n" : "", screen.columns - 1, chn_buf_str(&line));
   }
-  pthread_mutex_lock(&s->lock);
-  fprintf(stderr, "\r\033[K%.*s", (int)cli_stream_width() - 1, chn_buf_str(&line));
+  if (n < s->n) {
+    fprintf(stderr, "\nand %d more", s->n - n);
+  }
+  s->drawn = n + (n < s->n);
   fflush(stderr);
-  s->drawn = true;
   pthread_mutex_unlock(&s->lock);
   chn_buf_deinit(&line);
 }
@@ -98,7 +110,7 @@ static void stop_all(struct streams *s)
 /// must be seen to have failed.
 static void watch(struct streams *s)
 {
-  const bool live = isatty(STDERR_FILENO) && !s->ctx->quiet;
+  const bool live = cli_is_terminal(stderr) && !s->ctx->quiet;
   const struct timespec pause = { 0, LOOK_MS * 1000000L };
   int32_t left = s->n;
   while (left > 0) {
@@ -121,6 +133,7 @@ static void watch(struct streams *s)
   }
   pthread_mutex_lock(&s->lock);
   wipe(s);
+  fflush(stderr);
   pthread_mutex_unlock(&s->lock);
 }
 
@@ -153,15 +166,52 @@ static chn_status start_all(struct streams *s, struct chn_err *err)
 
 // ---- opening ----------------------------------------------------------------------------------
 
+/// The definitions of --conf A,B.
+static chn_status read_names(struct cli_context *ctx, const char ***names, int32_t *n,
+                             struct chn_err *err)
+{
+  const char *confs = cli_get(&ctx->args, "conf");
+  const char **all = arena_calloc(&ctx->arena, strlen(confs) + 1, sizeof *all);
+  *names = all;
+  for (const char *at = confs; *at != '\0';) {
+    const size_t len = strcspn(at, ",");
+    const char *name = arena_strndup(&ctx->arena, at, len);
+    for (int32_t i = 0; i < *n; i++) {
+      if (strcmp(all[i], name) == 0) {
+        return chn_fail(err, CHN_E_ARGUMENT, "--conf names %s twice", name);
+      }
+    }
+    if (len > 0) {
+      all[(*n)++] = name;
+    }
+    at += len + (at[len] == ',');
+  }
+  if (*n == 0) {
+    return chn_fail(err, CHN_E_ARGUMENT, "--conf \"%s\" names no definition", confs);
+  }
+  return *n > 1 && cli_get(&ctx->args, "group") != NULL
+             ? chn_fail(err, CHN_E_ARGUMENT,
+                        "--group is of one GroupBy: several would share its offsets")
+             : CHN_OK;
+}
+
 static chn_status open_one(struct streams *s, struct wh *wh, const char *name, struct chn_err *err)
 {
+  struct stream_task *t = &s->tasks[s->n];
+  struct stream_options o = s->o;
   struct model_conf conf = { 0 };
   chn_status status = cli_conf_read(s->ctx, "conf", name, &conf, err);
   if (status == CHN_OK && conf.kind != MODEL_GROUP_BY) {
-    status = chn_fail(err, CHN_E_ARGUMENT, "--conf %s: a GroupBy is what has a stream", name);
+    status =
+        chn_fail(err, CHN_E_ARGUMENT,
+                 "--conf %s is a %s: GroupBys have streams; a Join is fresh when its parts are",
+                 name, model_kind_name(conf.kind));
   }
   if (status == CHN_OK) {
-    status = stream_job_open(s->store, wh, conf.as.group_by, &s->o, &s->tasks[s->n].job, err);
+    status = cli_stream_sinks_open(s->ctx, &o, &t->sinks, err);
+  }
+  if (status == CHN_OK) {
+    status = stream_job_open(s->store, wh, conf.as.group_by, &o, &t->job, err);
   }
   s->n += status == CHN_OK;
   return status;
@@ -169,19 +219,12 @@ static chn_status open_one(struct streams *s, struct wh *wh, const char *name, s
 
 static chn_status open_all(struct streams *s, struct wh *wh, struct chn_err *err)
 {
-  const char *confs = cli_get(&s->ctx->args, "conf");
-  s->tasks = chn_calloc(strlen(confs) + 1, sizeof *s->tasks);
-  chn_status status = CHN_OK;
-  for (const char *at = confs; *at != '\0' && status == CHN_OK;) {
-    const size_t len = strcspn(at, ",");
-    if (len > 0) {
-      status = open_one(s, wh, arena_strndup(&s->ctx->arena, at, len), err);
-    }
-    at += len + (at[len] == ',');
-  }
-  if (status == CHN_OK && s->n > 1 && cli_get(&s->ctx->args, "group") != NULL) {
-    status =
-        chn_fail(err, CHN_E_ARGUMENT, "--group is of one GroupBy: several would share its offsets");
+  const char **names = NULL;
+  int32_t n = 0;
+  chn_status status = read_names(s->ctx, &names, &n, err);
+  s->tasks = chn_calloc((size_t)n + 1, sizeof *s->tasks);
+  for (int32_t i = 0; i < n && status == CHN_OK; i++) {
+    status = open_one(s, wh, names[i], err);
   }
   return status;
 }
@@ -208,8 +251,10 @@ static void close_all(struct streams *s)
   for (int32_t i = 0; i < s->n; i++) {
     stream_job_close(s->tasks[i].job);
   }
+  for (int32_t i = 0; s->tasks != NULL && i <= s->n; i++) { // the last may have failed to open
+    cli_stream_sinks_close(&s->tasks[i].sinks);
+  }
   free(s->tasks);
-  cli_stream_sinks_close(&s->sinks);
   http_scrape_close(s->scrape);
   obs_metrics_free(s->metrics);
   kv_close(s->store);
@@ -235,9 +280,6 @@ static chn_status run_streams(struct cli_context *ctx, struct wh *wh, bool local
   chn_status status = cli_stream_options_read(ctx, local, &s.o, err);
   if (status == CHN_OK) {
     status = cli_store_open(ctx, false, &s.store, err);
-  }
-  if (status == CHN_OK) {
-    status = cli_stream_sinks_open(ctx, &s.o, &s.sinks, err);
   }
   if (status == CHN_OK) {
     status = open_metrics(&s, err);
@@ -270,13 +312,23 @@ chn_status run_mode_local_stream(struct cli_context *ctx, const struct model_con
 
 chn_status run_mode_stream_check(struct cli_context *ctx, bool local, struct chn_err *err)
 {
+  static const char *const of_files[] = { "input", "follow", "replay-speed" };
   struct stream_options o = { 0 };
+  const char **names = NULL;
+  int32_t n = 0;
+  int32_t port = 0;
   if (local && cli_get(&ctx->args, "input") == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT,
                     "--input is needed: a file of messages, one a line, or a folder of such files");
   }
-  if (!local && cli_get(&ctx->args, "input") != NULL) {
-    return chn_fail(err, CHN_E_ARGUMENT, "--input is of --mode local-streaming");
+  for (size_t i = 0; i < sizeof of_files / sizeof *of_files && !local; i++) {
+    if (cli_is_set(&ctx->args, of_files[i])) {
+      return chn_fail(err, CHN_E_ARGUMENT, "--%s is of --mode local-streaming", of_files[i]);
+    }
   }
-  return cli_stream_options_read(ctx, local, &o, err);
+  chn_status s = cli_stream_options_read(ctx, local, &o, err);
+  if (s == CHN_OK && cli_get(&ctx->args, "metrics-port") != NULL) {
+    s = cli_get_int(&ctx->args, "metrics-port", 0, 65535, &port, err);
+  }
+  return s == CHN_OK ? read_names(ctx, &names, &n, err) : s;
 }

@@ -79,6 +79,10 @@ static chn_status read_lines(struct cli_context *ctx, struct stream_options *o, 
 {
   const char *speed = cli_get(&ctx->args, "replay-speed");
   o->file = cli_get(&ctx->args, "input");
+  // Offsets are kept under the file's name: from another folder it is the same file.
+  char *real = realpath(o->file, NULL);
+  o->file = real != NULL ? arena_strdup(&ctx->arena, real) : o->file;
+  free(real);
   o->lines.follow = cli_is_set(&ctx->args, "follow");
   if (speed == NULL) {
     return CHN_OK;
@@ -137,6 +141,9 @@ static chn_status open_sink(const char *where, struct reject_sink *sink,
 chn_status cli_stream_sinks_open(struct cli_context *ctx, struct stream_options *o,
                                  struct cli_stream_sinks *out, struct chn_err *err)
 {
+  if (o->dry) { // nothing is written, nothing is kept
+    return CHN_OK;
+  }
   const chn_status s = open_sink(cli_get(&ctx->args, "late-output"), &out->late, &o->late, err);
   return s == CHN_OK ? open_sink(cli_get(&ctx->args, "dead-letter"), &out->dead, &o->dead, err) : s;
 }
@@ -153,10 +160,12 @@ void cli_stream_sinks_close(struct cli_stream_sinks *sinks)
 
 // ---- what is shown ----------------------------------------------------------------------------
 
-size_t cli_stream_width(void)
+struct cli_stream_screen cli_stream_screen(void)
 {
   struct winsize size;
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
+  return (struct cli_stream_screen){ .columns = known && size.ws_col > 20 ? size.ws_col : 80,
+                                     .rows = known && size.ws_row > 2 ? size.ws_row : 24 };
 }
 
 static void add_age(const char *what, int64_t instant, struct chn_buf *out)

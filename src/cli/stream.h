@@ -12,14 +12,20 @@ struct cli_stream_sinks {
 chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct stream_options *o,
                                    struct chn_err *err);
 
-/// Opens those that were asked for and sets o->late and o->dead.
+/// Opens those that were asked for, for one job, and sets o->late and o->dead. None with o->dry.
 chn_status cli_stream_sinks_open(struct cli_context *ctx, struct stream_options *o,
                                  struct cli_stream_sinks *out, struct chn_err *err);
 void cli_stream_sinks_close(struct cli_stream_sinks *sinks);
 
 /// Appends a status as one line of a terminal.
 void cli_stream_line(const struct stream_status *at, struct chn_buf *out);
-size_t cli_stream_width(void);
+
+/// The terminal's size; 80 x 24 where it does not say.
+struct cli_stream_screen {
+  int32_t columns;
+  int32_t rows;
+};
+struct cli_stream_screen cli_stream_screen(void);
 
 /// Prints what n jobs have done, on stdout.
 void cli_stream_report(struct cli_context *ctx, struct stream_job *const *jobs, int32_t n);

@@ -182,6 +182,18 @@ static void advance(struct stream_job *j, const struct stream_message *messages,
   obs_add(j->metrics.bytes, bytes);
 }
 
+/// A replay goes by the newest event of its files.
+static void pace(struct stream_job *j)
+{
+  int64_t newest = INT64_MIN;
+  for (int32_t i = 0; i < j->n_partitions; i++) {
+    newest = j->partitions[i].newest > newest ? j->partitions[i].newest : newest;
+  }
+  if (newest != INT64_MIN) {
+    source_pace(j->source, newest);
+  }
+}
+
 static chn_status take_messages(struct stream_job *j, const struct stream_poll *poll,
                                 struct chn_err *err)
 {
@@ -208,6 +220,7 @@ static chn_status take_messages(struct stream_job *j, const struct stream_poll *
     obs_add(j->metrics.eval_ok, (int64_t)rows.n);
     atomic_fetch_add(&j->rows, (long long)rows.n);
     advance(j, poll->messages, n);
+    pace(j);
   }
   return s;
 }

@@ -19,7 +19,7 @@
 enum {
   PIECE = 1 << 20,        ///< bytes read at once
   LONGEST_LINE = 1 << 28, ///< no message is so long: a file of another kind
-  REPLAY_MOST = 100,      ///< messages of a poll in a replay, so that its times are met
+  REPLAY_MOST = 1000,     ///< messages of a poll in a replay, however dense they are
   FOLLOW_MS = 20,         ///< between looks for appended lines
 };
 
@@ -56,6 +56,7 @@ struct files {
   double began_ms;  ///< when the replay began
   int64_t first_ts; ///< the event time it began with; INT64_MIN: not known yet
   int64_t newest_ts;
+  double replayed; ///< messages given since then
 };
 
 // ---- opening ----------------------------------------------------------------------------------
@@ -296,6 +297,16 @@ static double ahead(const struct files *s)
   return due - (chn_monotonic_ms() - s->began_ms);
 }
 
+/// How many messages a replay gives now: as many as are due by their mean distance so far. One
+/// while there is none: a replay starts with its first message alone.
+static size_t due_now(const struct files *s, size_t most)
+{
+  const double span = s->first_ts == INT64_MIN ? 0 : (double)s->newest_ts - (double)s->first_ts;
+  const double due = span > 0 ? s->replayed * -ahead(s) * s->o.speed / span : 1;
+  const size_t limit = most < REPLAY_MOST ? most : REPLAY_MOST;
+  return due < 1 ? 1 : due < (double)limit ? (size_t)due : limit;
+}
+
 static void pace(struct stream_source *source, int64_t ts)
 {
   struct files *s = (struct files *)source;
@@ -372,13 +383,14 @@ static chn_status poll(struct stream_source *source, size_t most, size_t most_by
       return CHN_OK;
     }
   }
-  most = s->o.speed > 0 && most > REPLAY_MOST ? REPLAY_MOST : most;
+  most = s->o.speed > 0 ? due_now(s, most) : most;
   const double until = chn_monotonic_ms() + wait_ms;
   do {
     const chn_status st = fill(s, most, most_bytes, out, err);
     if (st != CHN_OK) {
       return st;
     }
+    s->replayed += (double)out->n;
     out->event = out->n > 0 ? STREAM_MESSAGES : all_done(s) ? STREAM_END : STREAM_IDLE;
     if (out->event == STREAM_IDLE && wait_ms > 0) {
       sleep_ms(wait_ms < FOLLOW_MS ? wait_ms : FOLLOW_MS);

@@ -383,14 +383,19 @@ describe('stream source of files', function()
       source:close()
     end)
 
-    it('reads in small steps', function()
-      write(('a\n'):rep(250))
-      local source = open({ speed = 1 })
+    it('reads a message at a time, and several when they are due', function()
+      write(('a\n'):rep(5000))
+      local source = open({ speed = 1000 })
       source:start(0)
-      assert.equal(100, #source:poll().messages)
-      source:pace(5)
-      source:pace(4) -- what is out of order does not slow it
-      assert.equal(100, #source:poll(10).messages)
+      assert.equal(1, #source:poll().messages)
+      source:pace(1000000)
+      assert.equal(1, #source:poll(10).messages)
+      source:pace(1000010) -- 2 messages in 10 ms of events, which are 10 us
+      source:pace(999000)  -- what is out of order does not slow it
+      local began, n = clock(), 0
+      while clock() - began < 50 do n = n + 1 end
+      local got = #source:poll(10).messages
+      assert.is_true(got >= 900 and got <= 1000, got) -- 50 s of events
       source:close()
     end)
   end)
