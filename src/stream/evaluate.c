@@ -26,6 +26,7 @@ struct stream_evaluate {
   bool mutations;
   int32_t where; ///< expression, or -1
   struct wh_expr *exprs;
+  const char **authored; ///< what each expression is: `select "x"`
   int32_t n_exprs;
   struct wh_eval *eval; ///< NULL without expressions
   struct row_builder **built;
@@ -72,9 +73,10 @@ static int32_t plain_column(const struct row_schema *columns, const char *text)
   return -1;
 }
 
-static int32_t add_expr(struct stream_evaluate *e, const char *name, const char *sql)
+static int32_t add_expr(struct stream_evaluate *e, const char *authored, const char *sql)
 {
-  e->exprs[e->n_exprs] = (struct wh_expr){ name, sql };
+  e->authored[e->n_exprs] = authored;
+  e->exprs[e->n_exprs] = (struct wh_expr){ arena_printf(&e->arena, "__%d", e->n_exprs), sql };
   return e->n_exprs++;
 }
 
@@ -101,7 +103,7 @@ static chn_status add_output(struct stream_evaluate *e, const char *name, const 
     }
     // A time may be any number; everything else must already be what the upload says.
     const bool time = strcmp(name, "ts") == 0 || strcmp(name, "mutation_ts") == 0;
-    o->expr = add_expr(e, arena_printf(&e->arena, "__%d", e->n_exprs),
+    o->expr = add_expr(e, arena_printf(&e->arena, "select \"%s\"", name),
                        time ? arena_printf(&e->arena, "CAST(%s AS BIGINT)", sql) : sql);
   }
   e->n_outs++;
@@ -123,14 +125,15 @@ static chn_status add_where(struct stream_evaluate *e, struct chn_err *err)
   }
   if (s == CHN_OK && all.len > 0) {
     e->where =
-        add_expr(e, "__where", arena_printf(&e->arena, "CAST(%s AS BOOLEAN)", chn_buf_str(&all)));
+        add_expr(e, "wheres", arena_printf(&e->arena, "CAST(%s AS BOOLEAN)", chn_buf_str(&all)));
   }
   chn_buf_deinit(&all);
   return s;
 }
 
-/// Of events: a select named ts, the time column, or the column ts. Mutations have theirs of the
-/// same names, whatever the definition's columns of the table are called.
+/// A select named ts, the time column, or the column ts. mutation_ts and is_before are what the
+/// decoder or a select calls so, whatever the definition's columns of its mutation table are
+/// called.
 static const char *time_of(const struct stream_evaluate *e)
 {
   const char *select = expression_of(e, "ts");
@@ -146,8 +149,7 @@ static chn_status add_inputs(struct stream_evaluate *e, const struct model_servi
   for (int32_t i = 0; i < fields.n_fields && s == CHN_OK; i++) {
     const char *name = fields.fields[i].name;
     const bool time = serving->entities && i == serving->ts_field;
-    const bool before = serving->entities && i == serving->before_field;
-    const char *spark = time ? time_of(e) : before ? NULL : expression_of(e, name);
+    const char *spark = time ? time_of(e) : expression_of(e, name);
     s = add_output(e, name, spark, fields.fields[i].type, err);
   }
   return s;
@@ -159,6 +161,7 @@ static chn_status add_all(struct stream_evaluate *e, const struct model_serving 
   const size_t most = (size_t)(serving->keys.n_fields + serving->selected.n_fields) + 8;
   e->outs = arena_calloc(&e->arena, most, sizeof *e->outs);
   e->exprs = arena_calloc(&e->arena, most, sizeof *e->exprs);
+  e->authored = arena_calloc(&e->arena, most, sizeof *e->authored);
   chn_status s = CHN_OK;
   for (int32_t i = 0; i < serving->keys.n_fields && s == CHN_OK; i++) {
     const struct row_field *key = &serving->keys.fields[i];
@@ -169,7 +172,7 @@ static chn_status add_all(struct stream_evaluate *e, const struct model_serving 
     s = add_inputs(e, serving, err);
   }
   if (s == CHN_OK && e->mutations) {
-    s = add_output(e, "mutation_ts", NULL, row_scalar(ROW_LONG), err);
+    s = add_output(e, "mutation_ts", expression_of(e, "mutation_ts"), row_scalar(ROW_LONG), err);
   } else if (s == CHN_OK) {
     s = add_output(e, "ts", time_of(e), row_scalar(ROW_LONG), err);
   }
@@ -200,15 +203,29 @@ static chn_status check_types(const struct stream_evaluate *e, struct chn_err *e
   return CHN_OK;
 }
 
+/// The engine does not say which of the expressions it cannot run: each is tried by itself.
+static chn_status blame(struct stream_evaluate *e, struct wh *wh, struct chn_err *err)
+{
+  for (int32_t i = 0; i < e->n_exprs; i++) {
+    struct wh_eval *alone = NULL;
+    const struct wh_expr expr = { "it", e->exprs[i].sql };
+    if (wh_eval_open(wh, e->columns, &expr, 1, &alone, err) != CHN_OK) {
+      return chn_wrap(err, "%s", e->authored[i]);
+    }
+    wh_eval_close(alone);
+  }
+  return err->code;
+}
+
 static chn_status open_eval(struct stream_evaluate *e, struct wh *wh, struct chn_err *err)
 {
   if (e->n_exprs == 0) {
     return CHN_OK;
   }
-  chn_status s = wh_eval_open(wh, e->columns, e->exprs, e->n_exprs, &e->eval, err);
-  if (s == CHN_OK) {
-    s = check_types(e, err);
+  if (wh_eval_open(wh, e->columns, e->exprs, e->n_exprs, &e->eval, err) != CHN_OK) {
+    return blame(e, wh, err);
   }
+  const chn_status s = check_types(e, err);
   if (s != CHN_OK) {
     return s;
   }
@@ -262,11 +279,11 @@ void stream_evaluate_close(struct stream_evaluate *e)
 
 static void make_room(struct stream_evaluate *e, size_t n)
 {
-  if (n > e->room) {
-    e->room = n;
-    e->failed = chn_realloc(e->failed, n);
-    e->row = chn_realloc(e->row, n * sizeof *e->row);
-    e->from = chn_realloc(e->from, n * sizeof *e->from);
+  if (n >= e->room) {
+    e->room = n + 1;
+    e->failed = chn_realloc(e->failed, e->room);
+    e->row = chn_realloc(e->row, e->room * sizeof *e->row);
+    e->from = chn_realloc(e->from, e->room * sizeof *e->from);
   }
 }
 
@@ -282,8 +299,16 @@ static chn_status run_range(const struct run *r, size_t from, size_t n, struct c
 {
   struct stream_evaluate *e = r->e;
   struct chn_err why;
-  if (n == 0 || wh_eval_run(e->eval, r->rows->cols, from, n, e->built, &why) == CHN_OK) {
+  if (n == 0) {
     return CHN_OK;
+  }
+  if (wh_eval_run(e->eval, r->rows->cols, from, n, e->built, &why) == CHN_OK) {
+    // An aggregate, or what makes several rows of one: every row after it would be another's.
+    return row_builder_count(e->built[0]) == from + n
+               ? CHN_OK
+               : chn_fail(err, CHN_E_ARGUMENT,
+                          "the selects make %zu rows of %zu; a stream's selects are about one row",
+                          row_builder_count(e->built[0]) - from, n);
   }
   if (n > 1) {
     const chn_status s = run_range(r, from, n / 2, err);
