@@ -45,29 +45,46 @@ local function become(argv, log)
   C._exit(127)
 end
 
+--- Memory of a process that is no file's, in MB; 0 once it has ended.
+function M.anonymous(pid)
+  local f = io.open(("/proc/%d/status"):format(pid))
+  local kb = f and f:read("*a"):match("RssAnon:%s*(%d+)")
+  if f then f:close() end
+  return (tonumber(kb) or 0) / 1024
+end
+
+local function seconds(timeval)
+  return tonumber(timeval.s) + tonumber(timeval.us) * 1e-6
+end
+
 --- Runs a program to its end, or kills it (with its children) when the limit is over.
 --- @param argv string[]
 --- @param log string file that gets its stdout and stderr
 --- @param limit number seconds
---- @return table { seconds, rss_mb, code, timed_out }; code is -signal for one that was killed
+--- @return table { seconds, cpu, rss_mb, anon_mb, code, timed_out }; code is -signal for one that was killed,
+---   anon_mb the most memory that was no file's, as far as a look every 20 ms sees
 function M.run(argv, log, limit)
   local start = M.now()
   local pid = C.fork()
   if pid == 0 then become(argv, log) end
   local status, usage = ffi.new("int[1]"), ffi.new("bench_rusage[1]")
-  local timed_out = false
+  local timed_out, anon, looks = false, 0, 0
   while C.wait4(pid, status, WNOHANG, usage) == 0 do
     if not timed_out and M.now() - start > limit then
       timed_out = true
       C.kill(-pid, SIGKILL)
     end
+    looks = looks + 1
+    if looks % 10 == 0 then anon = math.max(anon, M.anonymous(pid)) end
     C.usleep(2000)
   end
   local code = status[0]
   local signal = code % 128
   return {
     seconds = M.now() - start,
+    cpu = seconds(usage[0].utime) + seconds(usage[0].stime),
     rss_mb = tonumber(usage[0].maxrss) / 1024,
+    anon_mb = anon,
     code = signal > 0 and -signal or math.floor(code / 256),
     timed_out = timed_out,
   }
