@@ -53,7 +53,7 @@ function M.anonymous(pid)
   return (tonumber(kb) or 0) / 1024
 end
 
-local function seconds(timeval)
+local function seconds_of(timeval)
   return tonumber(timeval.s) + tonumber(timeval.us) * 1e-6
 end
 
@@ -82,7 +82,7 @@ function M.run(argv, log, limit)
   local signal = code % 128
   return {
     seconds = M.now() - start,
-    cpu = seconds(usage[0].utime) + seconds(usage[0].stime),
+    cpu = seconds_of(usage[0].utime) + seconds_of(usage[0].stime),
     rss_mb = tonumber(usage[0].maxrss) / 1024,
     anon_mb = anon,
     code = signal > 0 and -signal or math.floor(code / 256),
