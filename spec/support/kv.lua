@@ -102,6 +102,20 @@ end
 
 function Store:get(dataset, key, after) return self:gets({ { dataset, key, after } })[1] end
 
+--- The number of the generation that answers for a dataset, the same in each of `n` gets of one read.
+function Store:generation(name, n)
+  local gets = ffi.new('struct kv_get[?]', n or 1)
+  for i = 0, (n or 1) - 1 do
+    gets[i].dataset, gets[i].key, gets[i].key_len = self:dataset(name), 'k' .. i, 2
+    gets[i].generation = 77
+  end
+  return self:read(function(reader)
+    check(C.kv_read, reader, gets, n or 1)
+    for i = 1, (n or 1) - 1 do assert(gets[i].generation == gets[0].generation) end
+    return tonumber(gets[0].generation)
+  end)
+end
+
 function Store:mark(name)
   return self:read(function(reader)
     local data, len = ffi.new('const void *[1]'), ffi.new('size_t[1]')

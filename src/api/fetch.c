@@ -99,7 +99,7 @@ static chn_status fetch(chronon_session *s, enum chronon_of of, const char *name
     *result = (struct fetch_result){ 0 };
     return status;
   }
-  fetch_log_add(s->owner->log, &request, result);
+  fetch_log_add(s->owner->log, result);
   return CHN_OK;
 }
 

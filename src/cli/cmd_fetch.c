@@ -25,7 +25,7 @@ static chn_status fetch_body(const struct cli_fetch *f, const struct cli_fetch_w
   request.base = f->log != NULL && fetch_log_wants(plan);
   s = fetch_run(f->session, &request, 1, &result, err);
   if (s == CHN_OK) {
-    fetch_log_add(f->log, &request, &result);
+    fetch_log_add(f->log, &result);
     fetch_json_write(f->json, &result, p->detailed ? FETCH_JSON_DETAILED : FETCH_JSON_PLAIN, &text);
     s = cli_fetch_print_add(p, &result, chn_buf_str(&text), text.len, err);
   }

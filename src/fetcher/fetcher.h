@@ -177,13 +177,14 @@ struct fetch_error {
 
 /// Memory of the session, until its next fetch_run or close.
 struct fetch_result {
-  const struct fetch_plan *plan; ///< of the request
+  const struct fetch_plan *plan; ///< of the request, or of an upload that replaced its meanwhile
   size_t n;
   const uint8_t *rows;              ///< enum fetch_row
   const char *const *row_errors;    ///< of FAILED rows, else NULL
   const struct row_col *cols;       ///< one a field of fetch_plan_features, n rows each
   const uint8_t *cells;             ///< enum fetch_cell of row r, column c at [c * n + r]
   const uint8_t *status;            ///< enum fetch_status, likewise
+  const struct row_col *keys;       ///< one a field of fetch_plan_keys of that plan
   const int64_t *at;                ///< the instants answered for
   const struct fetch_error *errors; ///< by row
   size_t n_errors;
@@ -191,8 +192,10 @@ struct fetch_result {
   const uint8_t *base_cells;
 };
 
-/// Answers n requests, with one read of the store for all. Fails as a whole only when the store
-/// does (CHN_E_IO ...); *results are then undefined.
+/// Answers n requests, with one read of the store for all. Values are read as the upload that they
+/// are of says: where that is another one than the plan's, its plan is looked up and answers, with
+/// its features, so look at the result's plan. Fails as a whole only when the store does
+/// (CHN_E_IO ...); *results are then undefined.
 chn_status fetch_run(struct fetch_session *s, const struct fetch_request *requests, size_t n,
                      struct fetch_result *results, struct chn_err *err);
 

@@ -31,6 +31,7 @@ struct fetch_gb {
   bool tiled;
   int32_t batch_set;
   int32_t stream_set;
+  uint64_t generation; ///< of the batch dataset that has the serving info; 0: unknown
   const struct avro_schema *key;
   const struct avro_schema *value;  ///< of a batch value
   const struct avro_schema *stream; ///< of a row, mutation or tile; NULL unless temporal
@@ -211,9 +212,20 @@ chn_status fetch_meta_plan(struct fetcher *f, struct kv_reader *reader,
 /// Something failed, or newer data was seen: look it up again before its time.
 void fetch_meta_want(struct fetch_plan *plan);
 
-/// The latest value of a key as a copy; CHN_E_NOT_FOUND when there is none.
+/// The store answered from another generation of the batch dataset than `old` was made of: makes
+/// the plan of its slot that of the upload which is there now, unless someone did.
+chn_status fetch_meta_renew(struct fetcher *f, struct kv_reader *reader,
+                            const struct fetch_plan *old, struct chn_err *err);
+
+/// The latest value of a key as a copy, and the generation it is of; CHN_E_NOT_FOUND when there is
+/// none.
+struct fetch_text {
+  const char *bytes;
+  size_t len;
+  uint64_t generation;
+};
 chn_status fetch_meta_read(struct kv_reader *reader, struct fetcher *f, const char *dataset,
-                           const char *key, struct arena *a, const char **text, size_t *len,
+                           const char *key, struct arena *a, struct fetch_text *out,
                            struct chn_err *err);
 
 /// Whether the list of a definition's team has it; folder is "joins" or "group_bys".
@@ -319,11 +331,15 @@ struct fetch_session {
   int64_t now;
   const struct fetch_trace *trace; ///< NULL: nobody watches
   const char *store_error;         ///< why some reads of the run failed
+  const char *renew_error;         ///< why a plan could not be renewed
   struct chn_err err;
 };
 
 /// Forgets the last run, and plans that are not current.
 void fetch_session_begin(struct fetch_session *s);
+
+/// Forgets what the run asked so far, for the same run once more.
+void fetch_session_again(struct fetch_session *s);
 
 /// A builder as long as the run.
 struct row_builder *fetch_session_temp(struct fetch_session *s, const struct row_type *type);
@@ -356,6 +372,24 @@ void fetch_read_keys(struct fetch_session *s, struct fetch_job *j);
 
 /// Everything that was asked, in one go; then kv_read_end is due. Fails only when no read succeeds.
 chn_status fetch_read_store(struct fetch_session *s, struct chn_err *err);
+
+/// A request and its jobs: the first is the answer's own, of a join those of its parts follow.
+struct run_item {
+  const struct fetch_request *request;
+  struct fetch_plan *plan;
+  struct fetch_job *job;
+  struct fetch_job *parts;
+};
+
+/// renew.c: whether what was read is of another upload than a plan of the items.
+bool fetch_run_moved(const struct fetch_session *s, const struct run_item *items, size_t n);
+
+/// Gives the items, whose read has ended, the plans of the uploads that the store has now, and
+/// requests of those plans' keys.
+void fetch_run_renew(struct fetch_session *s, struct run_item *items, size_t n);
+
+/// Fails the rows whose values are of an upload that no plan could be had of.
+void fetch_run_fail_moved(struct fetch_session *s, struct run_item *items, size_t n);
 
 /// merge.c: makes base columns and cells of what was read.
 void fetch_merge_job(struct fetch_session *s, struct fetch_job *j);

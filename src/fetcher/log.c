@@ -299,7 +299,7 @@ static void add_row(struct logging *l, size_t r)
   const struct log_codec *c = l->codec;
   struct chn_err ignored;
   chn_buf_clear(&l->key);
-  if (avro_encode(c->key, l->request->keys, r, &l->key, &ignored) != CHN_OK) {
+  if (avro_encode(c->key, l->result->keys, r, &l->key, &ignored) != CHN_OK) {
     atomic_fetch_add(&log->failed, 1);
     return;
   }
@@ -327,15 +327,12 @@ static void add_row(struct logging *l, size_t r)
   }
 }
 
-void fetch_log_add(struct fetch_log *log, const struct fetch_request *request,
-                   const struct fetch_result *result)
+void fetch_log_add(struct fetch_log *log, const struct fetch_result *result)
 {
   if (log == NULL || result->base == NULL || !fetch_log_wants(result->plan)) {
     return;
   }
-  struct logging l = {
-    .log = log, .codec = take_codec(log, result->plan), .request = request, .result = result
-  };
+  struct logging l = { .log = log, .codec = take_codec(log, result->plan), .result = result };
   for (size_t r = 0; r < result->n; r++) {
     if (result->rows[r] == FETCH_ROW_FAILED) {
       continue;

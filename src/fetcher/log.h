@@ -15,7 +15,7 @@
 ///
 ///     request.base = fetch_log_wants(request.plan);
 ///     fetch_run(session, &request, 1, &result, err);
-///     fetch_log_add(log, &request, &result);
+///     fetch_log_add(log, &result);
 #pragma once
 #include "fetcher/fetcher.h"
 
@@ -62,8 +62,7 @@ chn_status fetch_log_close(struct fetch_log *log, struct chn_err *err);
 bool fetch_log_wants(const struct fetch_plan *plan);
 
 /// Logs the rows of an answer that are in the sample: no failures. `log` may be NULL.
-void fetch_log_add(struct fetch_log *log, const struct fetch_request *request,
-                   const struct fetch_result *result);
+void fetch_log_add(struct fetch_log *log, const struct fetch_result *result);
 
 struct fetch_log_counts {
   int64_t sampled; ///< rows that were events

@@ -25,12 +25,16 @@ struct fetch_meta_slot {
   bool wanted;
   bool loading;
   bool queued;
+  pthread_mutex_t renewing; ///< one request looks up what an upload changed, others wait for it
 };
+
+/// An upload whose serving info cannot be read is not asked for it by every request.
+enum { RENEW_AGAIN_MS = 100 };
 
 // ---- the store --------------------------------------------------------------------------------
 
 chn_status fetch_meta_read(struct kv_reader *reader, struct fetcher *f, const char *dataset,
-                           const char *key, struct arena *a, const char **text, size_t *len,
+                           const char *key, struct arena *a, struct fetch_text *out,
                            struct chn_err *err)
 {
   struct kv_get get = { .key = key, .key_len = strlen(key), .after_ts = INT64_MIN };
@@ -47,8 +51,7 @@ chn_status fetch_meta_read(struct kv_reader *reader, struct fetcher *f, const ch
   }
   if (s == CHN_OK) {
     const struct kv_version *v = &get.versions[get.count - 1];
-    *text = arena_strndup(a, v->data, v->len);
-    *len = v->len;
+    *out = (struct fetch_text){ arena_strndup(a, v->data, v->len), v->len, get.generation };
   }
   kv_read_end(reader);
   return s;
@@ -62,8 +65,7 @@ bool fetch_meta_is_listed(struct fetcher *f, struct kv_reader *reader, const cha
   const char *dot = strchr(name, '.');
   const char *team =
       m->team != NULL || dot == NULL ? m->team : arena_strndup(&a, name, (size_t)(dot - name));
-  const char *list = NULL;
-  size_t len = 0;
+  struct fetch_text list;
   bool found = false;
   char *want = arena_printf(&a, "%s/%s", folder, name);
   char *mark = strchr(want + strlen(folder) + 1, '.');
@@ -71,14 +73,14 @@ bool fetch_meta_is_listed(struct fetcher *f, struct kv_reader *reader, const cha
     *mark = '/';
   }
   if (fetch_meta_read(reader, f, "CHRONON_ENTITY_BY_TEAM",
-                      arena_printf(&a, "%s/%s", folder, team != NULL ? team : ""), &a, &list, &len,
+                      arena_printf(&a, "%s/%s", folder, team != NULL ? team : ""), &a, &list,
                       NULL) == CHN_OK) {
     struct chn_buf text = { 0 };
-    for (size_t from = 0; from <= len && !found;) {
-      const char *comma = memchr(list + from, ',', len - from);
-      const size_t end = comma != NULL ? (size_t)(comma - list) : len;
+    for (size_t from = 0; from <= list.len && !found;) {
+      const char *comma = memchr(list.bytes + from, ',', list.len - from);
+      const size_t end = comma != NULL ? (size_t)(comma - list.bytes) : list.len;
       chn_buf_clear(&text);
-      found = codec_base64_decode(list + from, end - from, &text) &&
+      found = codec_base64_decode(list.bytes + from, end - from, &text) &&
               strcmp(chn_buf_str(&text), want) == 0;
       from = end + 1;
     }
@@ -102,12 +104,14 @@ static chn_status no_info(struct chn_err *err, const char *dataset)
 static chn_status load_group_by(struct fetcher *f, struct kv_reader *reader, const char *name,
                                 struct arena *a, struct fetch_plan **out, struct chn_err *err)
 {
-  const char *text = NULL;
-  size_t len = 0;
+  struct fetch_text info;
   const char *dataset = model_dataset(a, name, "_BATCH");
-  chn_status s = fetch_meta_read(reader, f, dataset, "group_by_serving_info", a, &text, &len, err);
+  chn_status s = fetch_meta_read(reader, f, dataset, "group_by_serving_info", a, &info, err);
   if (s == CHN_OK) {
-    s = fetch_make_group_by(f, text, len, out, err);
+    s = fetch_make_group_by(f, info.bytes, info.len, out, err);
+  }
+  if (s == CHN_OK) {
+    (*out)->gb.generation = info.generation;
   }
   if (s == CHN_OK && f->options.check_entities &&
       !fetch_meta_is_listed(f, reader, "group_bys", (*out)->gb.conf->meta_data, (*out)->name)) {
@@ -119,7 +123,7 @@ static chn_status load_group_by(struct fetcher *f, struct kv_reader *reader, con
 
 /// Of a join added by hand, of the store, of the repo; in this order.
 static chn_status join_text(struct fetcher *f, struct kv_reader *reader, const char *name,
-                            struct arena *a, const char **text, size_t *len, struct chn_err *err)
+                            struct arena *a, struct fetch_text *out, struct chn_err *err)
 {
   pthread_mutex_lock(&f->lock);
   const struct fetch_join_text *j = f->joins;
@@ -128,13 +132,12 @@ static chn_status join_text(struct fetcher *f, struct kv_reader *reader, const c
   }
   pthread_mutex_unlock(&f->lock);
   if (j != NULL) {
-    *text = j->text;
-    *len = j->len;
+    *out = (struct fetch_text){ j->text, j->len, 0 };
     return CHN_OK;
   }
   const char *set = f->options.metadata != NULL ? f->options.metadata : "ZIPLINE_METADATA";
   const chn_status s =
-      fetch_meta_read(reader, f, set, arena_printf(a, "joins/%s", name), a, text, len, err);
+      fetch_meta_read(reader, f, set, arena_printf(a, "joins/%s", name), a, out, err);
   if (s != CHN_E_NOT_FOUND || f->options.repo == NULL || strstr(name, "..") != NULL) {
     return s;
   }
@@ -142,8 +145,7 @@ static chn_status join_text(struct fetcher *f, struct kv_reader *reader, const c
   const char *path = arena_printf(a, "%s/production/joins/%s", f->options.repo, name);
   const chn_status local = model_read_file(a, path, &conf, err);
   if (local == CHN_OK) {
-    *text = conf.text;
-    *len = conf.text_len;
+    *out = (struct fetch_text){ conf.text, conf.text_len, 0 };
   }
   return local;
 }
@@ -151,11 +153,10 @@ static chn_status join_text(struct fetcher *f, struct kv_reader *reader, const c
 static chn_status load_join(struct fetcher *f, struct kv_reader *reader, const char *name,
                             struct arena *a, struct fetch_plan **out, struct chn_err *err)
 {
-  const char *text = NULL;
-  size_t len = 0;
-  chn_status s = join_text(f, reader, name, a, &text, &len, err);
+  struct fetch_text text;
+  chn_status s = join_text(f, reader, name, a, &text, err);
   if (s == CHN_OK) {
-    s = fetch_make_join(f, reader, text, len, out, err);
+    s = fetch_make_join(f, reader, text.bytes, text.len, out, err);
     return s == CHN_OK ? s
                        : chn_wrap(err,
                                   "the join for key joins/%s cannot be read; metadata-upload "
@@ -208,6 +209,7 @@ static struct fetch_meta_slot *find_slot(struct fetcher *f, enum fetch_kind kind
     }
     struct fetch_meta_slot *slot = arena_calloc(&f->arena, 1, sizeof *slot);
     slot->kind = kind;
+    pthread_mutex_init(&slot->renewing, NULL);
     slot->name = arena_strdup(&f->arena, name);
     f->slots[kind][id] = slot;
   }
@@ -241,8 +243,8 @@ static bool same_parts(const struct fetch_plan *x, const struct fetch_plan *y)
 
 static bool same_plan(const struct fetch_plan *x, const struct fetch_plan *y)
 {
-  return x->text_len == y->text_len && memcmp(x->text, y->text, x->text_len) == 0 &&
-         same_parts(x, y);
+  return x->gb.generation == y->gb.generation && x->text_len == y->text_len &&
+         memcmp(x->text, y->text, x->text_len) == 0 && same_parts(x, y);
 }
 
 /// What a try gave, kept in the slot; takes the plan. Returns whether another plan is current.
@@ -373,6 +375,26 @@ chn_status fetch_meta_first(struct fetcher *f, struct kv_reader *reader, enum fe
   return CHN_OK;
 }
 
+chn_status fetch_meta_renew(struct fetcher *f, struct kv_reader *reader,
+                            const struct fetch_plan *old, struct chn_err *err)
+{
+  struct fetch_meta_slot *slot = old->slot;
+  chn_status status = CHN_OK;
+  pthread_mutex_lock(&slot->renewing);
+  pthread_mutex_lock(&f->lock);
+  bool due = slot->plan == old;
+  if (due && slot->failed != CHN_OK && chn_monotonic_ms() - slot->tried_ms < RENEW_AGAIN_MS) {
+    status = chn_fail(err, slot->failed, "%s", slot->failure);
+    due = false;
+  }
+  pthread_mutex_unlock(&f->lock);
+  if (due) {
+    reload(f, reader, slot, &status, err);
+  }
+  pthread_mutex_unlock(&slot->renewing);
+  return status;
+}
+
 void fetch_meta_want(struct fetch_plan *plan)
 {
   struct fetcher *f = plan->fetcher;
@@ -493,6 +515,7 @@ void fetch_meta_close(struct fetcher *f)
   for (int32_t i = 0; f->names[0] != NULL && (slot = slot_at(f, i)) != NULL; i++) {
     fetch_plan_release(slot->plan);
     free(slot->failure);
+    pthread_mutex_destroy(&slot->renewing);
   }
   free(f->slots[0]);
   free(f->slots[1]);

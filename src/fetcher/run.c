@@ -5,14 +5,6 @@
 #include "base/time.h"
 #include "fetcher/fetcher_int.h"
 
-/// A request and its jobs: the first is the answer's own, of a join those of its parts follow.
-struct run_item {
-  const struct fetch_request *request;
-  struct fetch_plan *plan;
-  struct fetch_job *job;
-  struct fetch_job *parts;
-};
-
 void fetch_job_error(struct fetch_session *s, struct fetch_job *j, size_t row, const char *name,
                      const char *text)
 {
@@ -324,6 +316,7 @@ static void answer(struct fetch_session *s, const struct run_item *it, struct fe
     .cols = j->cols,
     .cells = j->cells,
     .status = j->status,
+    .keys = it->request->keys,
     .at = j->at,
     .errors = j->errors,
     .n_errors = j->n_errors,
@@ -372,6 +365,45 @@ static void finish_all(struct fetch_session *s, struct run_item *items, size_t n
   }
 }
 
+static void start_all(struct fetch_session *s, struct run_item *items, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    struct run_item *it = &items[i];
+    it->parts = NULL;
+    it->job = arena_alloc(&s->arena, sizeof *it->job);
+    init_job(s, it->job, it->plan, it->request->n, instants(s, it->request));
+    if (it->plan->kind == FETCH_GROUP_BY) {
+      start_group_by(s, it);
+    } else {
+      start_join(s, it);
+    }
+  }
+}
+
+/// Reads once, and again where what was read is of an upload that a plan does not know.
+static chn_status read_all(struct fetch_session *s, struct run_item *items, size_t n,
+                           struct chn_err *err)
+{
+  enum { ATTEMPTS = 4 };
+  for (int i = 1;; i++) {
+    start_all(s, items, n);
+    const chn_status status = fetch_read_store(s, err);
+    if (status != CHN_OK || !fetch_run_moved(s, items, n)) {
+      return status;
+    }
+    if (i == ATTEMPTS) {
+      fetch_run_fail_moved(s, items, n);
+      return CHN_OK;
+    }
+    kv_read_end(s->reader);
+    if (s->trace != NULL) {
+      return chn_fail(err, CHN_E_CONFLICT, "an upload came in between: ask again");
+    }
+    fetch_run_renew(s, items, n);
+    fetch_session_again(s);
+  }
+}
+
 chn_status fetch_run(struct fetch_session *s, const struct fetch_request *requests, size_t n,
                      struct fetch_result *results, struct chn_err *err)
 {
@@ -379,18 +411,10 @@ chn_status fetch_run(struct fetch_session *s, const struct fetch_request *reques
   s->now = chn_now_ms();
   struct run_item *items = arena_calloc(&s->arena, n + 1, sizeof *items);
   for (size_t i = 0; i < n; i++) {
-    struct run_item *it = &items[i];
-    it->request = &requests[i];
-    it->plan = (struct fetch_plan *)requests[i].plan;
-    it->job = arena_alloc(&s->arena, sizeof *it->job);
-    init_job(s, it->job, it->plan, requests[i].n, instants(s, &requests[i]));
-    if (it->plan->kind == FETCH_GROUP_BY) {
-      start_group_by(s, it);
-    } else {
-      start_join(s, it);
-    }
+    items[i].request = &requests[i];
+    items[i].plan = (struct fetch_plan *)requests[i].plan;
   }
-  const chn_status status = fetch_read_store(s, err);
+  const chn_status status = read_all(s, items, n, err);
   if (status != CHN_OK) {
     return status;
   }

@@ -119,6 +119,15 @@ struct fetch_work *fetch_session_work(struct fetch_session *s, struct fetch_plan
   return w;
 }
 
+void fetch_session_again(struct fetch_session *s)
+{
+  s->n_gets = 0;
+  chn_buf_clear(&s->keys);
+  for (struct fetch_work *w = s->works; w != NULL; w = w->next) {
+    w->n_used = 0;
+  }
+}
+
 void fetch_session_begin(struct fetch_session *s)
 {
   arena_reset(&s->arena);
@@ -126,12 +135,11 @@ void fetch_session_begin(struct fetch_session *s)
     row_builder_free(s->temps[i]);
   }
   s->n_temps = 0;
-  s->n_gets = 0;
-  chn_buf_clear(&s->keys);
+  s->renew_error = NULL;
+  fetch_session_again(s);
   const long long swaps = atomic_load(&s->fetcher->swaps);
   for (struct fetch_work **at = &s->works; *at != NULL;) {
     struct fetch_work *w = *at;
-    w->n_used = 0;
     if (swaps != s->swaps && atomic_load(&w->plan->retired)) {
       *at = w->next;
       free_work(w);

@@ -208,7 +208,7 @@ static void run(struct http_request *r, const struct asked *q, const struct fetc
   }
   r->reply.max = MAX_REPLY;
   fetch_json_write(w->json, &result, q->form, &r->reply);
-  fetch_log_add(log, &request, &result);
+  fetch_log_add(log, &result);
   obs_add(w->server->rows, (int64_t)result.n);
   if (r->reply.truncated) {
     http_fail(r, 500, "the answer has more than %d MiB: ask for fewer keys", MAX_REPLY >> 20);

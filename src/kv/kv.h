@@ -83,6 +83,7 @@ struct kv_get {
   const struct kv_version *versions; ///< answer, ascending by ts; NULL where count is 0
   size_t count;                      ///< 0 for a key or a dataset that does not exist
   chn_status status;                 ///< of this request alone
+  uint64_t generation; ///< that answered: another one after each bulk load; 0: no such dataset
 };
 
 /// One a thread, kept for its life: a read allocates nothing once it has seen its largest answer.

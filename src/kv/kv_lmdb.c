@@ -246,6 +246,7 @@ static chn_status answer(struct lmdb_reader *r, struct kv_get *get, struct chn_e
   if (status) {
     return status;
   }
+  get->generation = live;
   kv_answers_start(&r->base.answers);
   struct kv_place place;
   kv_place_key(&place, live, get->key, get->key_len);

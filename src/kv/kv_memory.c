@@ -196,6 +196,7 @@ static void answer(struct mem_core *c, struct kv_answers *a, struct kv_get *get,
 {
   kv_answers_start(a);
   const struct mem_dataset *d = mem_find_dataset(c, name);
+  get->generation = d ? d->live->id : 0;
   const int32_t id =
       d ? chn_dict_find(d->live->keys, get->key_len ? get->key : "", get->key_len) : CHN_DICT_NONE;
   if (id != CHN_DICT_NONE) {

@@ -377,6 +377,7 @@ static size_t settle(struct redis_reader *r, struct kv_get *gets, size_t count)
     if (ask->pending && live == 0) {
       answer(r, &gets[i], NULL);
     }
+    gets[i].generation = ask->pending ? (uint64_t)live : gets[i].generation;
     ask->pending = ask->pending && live != 0 && ask->generation != live;
     left += ask->pending;
   }

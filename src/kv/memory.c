@@ -1,5 +1,6 @@
 // What the memory store keeps: datasets, their generations, the versions of a key in order, and the
 // graveyard of what an open read may still point at.
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,9 @@
 
 struct mem_generation *mem_generation_new(void)
 {
+  static atomic_ullong ids;
   struct mem_generation *g = chn_calloc(1, sizeof *g);
+  g->id = atomic_fetch_add(&ids, 1) + 1;
   g->keys = chn_dict_new(16);
   return g;
 }

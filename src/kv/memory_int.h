@@ -16,6 +16,7 @@ struct mem_versions { // of one key, ascending
 
 struct mem_generation {
   struct mem_generation *next; ///< in the graveyard
+  uint64_t id;                 ///< of this process, never given twice
   struct chn_dict *keys;
   struct mem_versions *of_key; ///< by the key's id
   size_t cap;

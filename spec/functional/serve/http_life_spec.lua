@@ -129,6 +129,29 @@ describe('chronon serve that reloads', function()
     end
   end)
 
+  it('answers whole, old or new, while uploads change the aggregations and nobody says so', function()
+    local open, seen = {}, {}
+    for i = 1, 8 do open[i] = s:connect() end
+    local request = socket.request(GT, { body = BODY })
+    local kinds = { { { 'v', 'SUM' } }, { { 'v', 'MAX' }, { 'v', 'LAST_K', args = { k = 2 } } }, { { 'v', 'MIN' } } }
+    for round = 1, 30 do
+      for i = 1, 8 do open[i]:send(request) end
+      data.upload(round + 0LL, kinds[round % 3 + 1])
+      for i = 1, 8 do
+        local f = assert(json.decode(assert(open[i]:response()).body).results[1].features)
+        local of = f.v_sum and 1 or f.v_max and 2 or f.v_min and 3 or 0
+        local n = f.v_sum or f.v_max or f.v_min
+        local whole = { [0] = { v_sum_7d = 8, v_average = 4, v_last2 = { 5, 3 } }, { v_sum = n }, { v_max = n, v_last2 = { n } },
+                        { v_min = n } }
+        assert.same(whole[of], f)
+        assert.is_true(of == 0 or n % 3 + 1 == of, 'features of one upload, values of another')
+        seen[of] = true
+      end
+    end
+    assert.same({ [0] = seen[0], true, true, true }, seen)
+    for i = 1, 8 do open[i]:close() end
+  end)
+
   it('says what it did', function()
     local r = s:ask('/admin/reload', { method = 'POST' })
     assert.same({ 200, '{"status":"ok","changed":0}' }, { r.status, r.body })

@@ -61,7 +61,7 @@ local function serve(f, log, name, keys, at)
   request.at = times
   request.base = C.fetch_log_wants(plan[0])
   cdef.check(C.fetch_run, f.session, request, 1, result)
-  C.fetch_log_add(log, request, result)
+  C.fetch_log_add(log, result)
   C.fetch_plan_release(plan[0])
   return request.base
 end

@@ -176,6 +176,19 @@ for _, kind in ipairs(stores.kinds) do
       assert.equal(0, store:list().NEW.versions)
     end)
 
+    it('says which generation answered, another one after each load', function()
+      assert.equal(0, store:generation('NEW_BATCH', 3))
+      local seen = {}
+      for i = 1, 4 do
+        store:bulk('NEW_BATCH', 1, { k1 = 'x' })
+        local is = store:generation('NEW_BATCH', 3)
+        assert.is_true(is ~= 0 and not seen[is], ('load %d: %d'):format(i, is))
+        seen[is] = true
+        store:put('NEW_BATCH', 'k2', 'y', 2)
+        assert.equal(is, store:generation('NEW_BATCH'))
+      end
+    end)
+
     it('takes puts after a load, into what was loaded', function()
       store:bulk('A_BATCH', 1, { a = '1' })
       store:put('A_BATCH', 'a', '2', 2)
