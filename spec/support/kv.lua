@@ -124,7 +124,7 @@ function Store:mark(name)
   end)
 end
 
---- @param puts table[] {dataset, key, value, ts?, replace = bool?}
+--- @param puts table[] {dataset, key, value, ts?, replace = bool?, append = bool?}
 --- @param marks? table[] {name, value, expect = string|false?}  expect: only if it is that now (false: unset)
 function Store:commit(puts, marks)
   marks = marks or {}
@@ -133,7 +133,7 @@ function Store:commit(puts, marks)
     local q = p[i - 1]
     q.dataset = self:dataset(put[1])
     q.key, q.key_len, q.value, q.value_len = put[2], #put[2], put[3], #put[3]
-    q.ts, q.replace = int64(put[4]), put.replace or false
+    q.ts, q.replace, q.append = int64(put[4]), put.replace or false, put.append or false
   end
   for i, mark in ipairs(marks) do
     local q = m[i - 1]

@@ -5,6 +5,8 @@
 ---           transaction for ever
 ---   consume the same, only while the mark is what it made of it; the values begin with ARG. Else says "fenced"
 ---   add     adds 1 to each of the tiles t1..t5 until its mark (named by the fourth argument) is ARG, beside others
+---   log     appends "ARG:n " to each of the versions 0..9 of the keys l1..l3, one of each in turn, beside others
+---           for ever; its mark "offset.ARG" is n
 ---   read    reads 40 keys of D until ARG s are over; prints "ok <reads> <generations seen>" or what it saw
 package.path = './?.lua;./?/init.lua;' .. package.path
 local kv = require('spec.support.kv')
@@ -79,6 +81,17 @@ elseif mode == 'add' then
     say(ok and 'added' or 'refused')
   end
   say('done')
+elseif mode == 'log' then
+  store:create('S')
+  local mine = 'offset.' .. argument
+  local mark = store:mark(mine)
+  while true do
+    local n, puts = tonumber(mark or 0) + 1, {}
+    for i = 1, 3 do puts[i] = { 'S', 'l' .. i, argument .. ':' .. n .. ' ', n % 10, append = true } end
+    store:commit(puts, { { mine, tostring(n), expect = mark or false } })
+    mark = tostring(n)
+    say(n)
+  end
 elseif mode == 'read' then
   local wanted = {}
   for i = 1, 40 do wanted[i] = { 'D', 'key' .. i * 71 } end

@@ -350,6 +350,9 @@ chn_status kv_commit(struct kv_store *store, const struct kv_put *puts, size_t p
   for (size_t i = 0; i < put_count && !status; i++) {
     const char *name;
     status = name_of(store, puts[i].dataset, &name, err);
+    if (!status && puts[i].append && puts[i].replace) {
+      status = chn_fail(err, CHN_E_ARGUMENT, "a put of dataset %s both appends and replaces", name);
+    }
     if (!timed && puts[i].ts == INT64_MIN) {
       timed = chn_malloc(put_count * sizeof *timed);
       memcpy(timed, puts, put_count * sizeof *timed);

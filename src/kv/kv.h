@@ -115,7 +115,13 @@ struct kv_put {
   size_t value_len; ///< may be 0
   int64_t ts;       ///< INT64_MIN for now
   bool replace;     ///< all other versions of the key go
+  bool append;      ///< see below; not together with `replace`
 };
+
+/// An appending put lets the version (key, ts) end with the value's bytes: behind those that are
+/// stored or that an earlier put of the same commit has brought, or alone where there are none. It
+/// is part of the commit like any other, so that writers who know nothing of each other may append
+/// to one version: no bytes are lost, and those of one commit stay together in their order.
 
 /// A named value beside the data: a consumer's offset, a checkpoint.
 struct kv_mark {
@@ -127,9 +133,10 @@ struct kv_mark {
   size_t expect_len;
 };
 
-/// Writes all puts and marks in one transaction, or nothing. Later puts of one (key, ts) win. The
-/// more versions of a key a commit brings, the cheaper each is: LMDB writes a key's block once.
-/// On Redis Cluster, where no transaction spans slots, see src/kv/kv_redis.c.
+/// Writes all puts and marks in one transaction, or nothing, as if one after the other: the last
+/// put of one (key, ts) wins, or appends. The more versions of a key a commit brings, the cheaper
+/// each is: LMDB writes a key's block once. On Redis Cluster, where no transaction spans slots, see
+/// src/kv/kv_redis.c.
 ///
 /// A stream that counts each event once keeps its offset in a mark:
 ///  1. kv_read_mark gives the offset (NULL: from the start); only then are values read that the

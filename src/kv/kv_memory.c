@@ -262,6 +262,15 @@ static void drop_versions(struct mem_core *c, struct mem_dataset *d, struct mem_
   }
 }
 
+static struct mem_value *new_value(const struct mem_versions *k, const struct kv_put *p)
+{
+  const size_t at = mem_place(k, p->ts);
+  if (!p->append || at == k->count || k->list[at]->ts != p->ts) {
+    return mem_value_new(p->ts, p->value, p->value_len);
+  }
+  return mem_value_join(k->list[at], p->value, p->value_len);
+}
+
 static void put(struct mem_core *c, const char *name, const struct kv_put *p)
 {
   struct mem_dataset *d = mem_find_dataset(c, name);
@@ -269,9 +278,10 @@ static void put(struct mem_core *c, const char *name, const struct kv_put *p)
   if (p->replace) {
     drop_versions(c, d, k, p->key_len, k->count);
   }
-  struct mem_value *old = mem_set_version(k, mem_value_new(p->ts, p->value, p->value_len));
+  struct mem_value *v = new_value(k, p);
+  struct mem_value *old = mem_set_version(k, v);
   d->versions += !old;
-  d->bytes += (int64_t)p->value_len + (old ? -(int64_t)old->len : (int64_t)p->key_len);
+  d->bytes += (int64_t)v->len + (old ? -(int64_t)old->len : (int64_t)p->key_len);
   mem_bury(c, old);
 }
 

@@ -21,6 +21,13 @@
 //
 // Writes watch :live and the marks: a commit that meets a switch or another writer is repeated.
 //
+// An appending put is a script of one key, run by the server inside the commit's MULTI: what is
+// stored is neither read nor watched by the client, so that writers who append to the same versions
+// lose nothing and do not wait for each other, however many keys a commit has. (Under WATCH each
+// would refuse all others that share one of its keys.) Every such put carries the script's text,
+// 190 bytes: a digest of it (EVALSHA) that the server has forgotten would fail amid the
+// transaction, whose other commands Redis does not take back.
+//
 // Redis Cluster. What belongs together has one slot: a key's versions are one sorted set; a key of
 // the batch and the streaming dataset share the tag {<key>}; the records of a dataset share {NAME},
 // so that the switch is one transaction of one slot. What spans slots is a commit of several keys:

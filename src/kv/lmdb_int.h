@@ -100,6 +100,18 @@ int lmdb_undoom(const struct lmdb_env *e, MDB_txn *txn, uint32_t generation);
 
 // --- the blocks of a key, in a write transaction (lmdb_put.c) ---
 
+/// Values made of several, in memory that stays where it is until the next start. {0} is empty.
+struct lmdb_joined {
+  uint8_t *bytes;
+  size_t len, cap;
+};
+
+/// Forgets what is there and makes room for so many bytes.
+void lmdb_joined_start(struct lmdb_joined *j, size_t bytes);
+
+/// Puts bytes behind v's value, which is empty or the last that was joined.
+void lmdb_joined_add(struct lmdb_joined *j, struct kv_version *v, const void *data, size_t len);
+
 /// Memory for that, kept from key to key. {0} is empty.
 struct lmdb_space {
   struct kv_version *versions;
@@ -108,6 +120,7 @@ struct lmdb_space {
   size_t len, cap;
   struct lmdb_chunk *chunks;
   size_t chunk_count, chunk_cap;
+  struct lmdb_joined joined; ///< values that were appended to
 };
 
 void lmdb_space_deinit(struct lmdb_space *s);
@@ -128,8 +141,13 @@ struct lmdb_key {
   struct lmdb_space *space;
 };
 
+struct lmdb_new {
+  struct kv_version version;
+  bool append; ///< its bytes go behind those of the stored version, if there is one
+};
+
 /// Puts versions, ascending and without doubles.
-int lmdb_put_versions(struct lmdb_key *k, const struct kv_version *news, size_t count,
+int lmdb_put_versions(struct lmdb_key *k, const struct lmdb_new *news, size_t count,
                       struct chn_err *err);
 
 /// Removes all versions.

@@ -19,6 +19,29 @@ void lmdb_space_deinit(struct lmdb_space *s)
   free(s->versions);
   free(s->bytes);
   free(s->chunks);
+  free(s->joined.bytes);
+}
+
+void lmdb_joined_start(struct lmdb_joined *j, size_t bytes)
+{
+  j->len = 0;
+  if (bytes > j->cap) {
+    j->cap = bytes * 2;
+    j->bytes = chn_realloc(j->bytes, j->cap);
+  }
+}
+
+void lmdb_joined_add(struct lmdb_joined *j, struct kv_version *v, const void *data, size_t len)
+{
+  if (len == 0) {
+    return;
+  }
+  if (v->len == 0) {
+    v->data = j->bytes + j->len;
+  }
+  memcpy(j->bytes + j->len, data, len);
+  j->len += len;
+  v->len += len;
 }
 
 static struct kv_version *room(struct lmdb_space *s, size_t count)
@@ -211,30 +234,63 @@ static void count_change(struct lmdb_key *k, const struct kv_version *v, size_t 
   }
 }
 
+// The version that `new` goes behind, or NULL. *at walks over `old` as the news ascend.
+static const struct kv_version *appended_to(const struct lmdb_new *new,
+                                            const struct kv_version *old, size_t count, size_t *at)
+{
+  while (*at < count && old[*at].ts < new->version.ts) {
+    ++*at;
+  }
+  return new->append &&*at < count &&old[*at].ts == new->version.ts ? &old[*at] : NULL;
+}
+
+// What each of the news puts in the place of what is stored.
+static void join(struct lmdb_joined *joined, const struct kv_version *old, size_t old_count,
+                 const struct lmdb_new *news, size_t count, struct kv_version *out)
+{
+  size_t bytes = 0;
+  for (size_t i = 0, at = 0; i < count; i++) {
+    const struct kv_version *before = appended_to(&news[i], old, old_count, &at);
+    bytes += before ? before->len + news[i].version.len : 0;
+  }
+  lmdb_joined_start(joined, bytes);
+  for (size_t i = 0, at = 0; i < count; i++) {
+    const struct kv_version *before = appended_to(&news[i], old, old_count, &at);
+    out[i] = news[i].version;
+    if (before) {
+      out[i] = (struct kv_version){ .ts = before->ts };
+      lmdb_joined_add(joined, &out[i], before->data, before->len);
+      lmdb_joined_add(joined, &out[i], news[i].version.data, news[i].version.len);
+    }
+  }
+}
+
 // Merges news[0..count) into the block just found.
-static int merge(struct lmdb_key *k, const struct kv_block *block, const struct kv_version *news,
+static int merge(struct lmdb_key *k, const struct kv_block *block, const struct lmdb_new *news,
                  size_t count, size_t *merged)
 {
-  struct kv_version *all = room(k->space, 2 * block->count + count);
+  struct kv_version *all = room(k->space, 2 * (block->count + count));
   struct kv_version *old = all + block->count + count;
+  struct kv_version *fresh = old + block->count;
   if (block->count && !kv_block_versions(block, old)) {
     return MDB_CORRUPTED;
   }
   count_change(k, old, block->count, -1);
-  *merged = kv_block_merge(old, block->count, news, count, all);
+  join(&k->space->joined, old, block->count, news, count, fresh);
+  *merged = kv_block_merge(old, block->count, fresh, count, all);
   count_change(k, all, *merged, 1);
   return 0;
 }
 
-int lmdb_put_versions(struct lmdb_key *k, const struct kv_version *news, size_t count,
+int lmdb_put_versions(struct lmdb_key *k, const struct lmdb_new *news, size_t count,
                       struct chn_err *err)
 {
   int rc = 0;
   for (size_t i = 0, n = 0; i < count && rc == 0; i += n) {
     struct kv_block block;
     int64_t bound = INT64_MAX;
-    rc = find_block(k, news[i].ts, &block, &bound, err);
-    for (n = 1; i + n < count && news[i + n].ts <= bound; n++) {
+    rc = find_block(k, news[i].version.ts, &block, &bound, err);
+    for (n = 1; i + n < count && news[i + n].version.ts <= bound; n++) {
     }
     size_t merged = 0;
     rc = rc ? rc : merge(k, &block, &news[i], n, &merged);

@@ -18,8 +18,9 @@ struct commit {
   size_t put_count, mark_count;
   struct use *uses; ///< by handle
   size_t use_count;
-  struct kv_version *versions; ///< of a key
-  size_t version_cap;
+  struct lmdb_new *news; ///< of a key
+  size_t new_cap;
+  struct lmdb_joined joined; ///< values of the news that several puts made
   struct lmdb_space space;
 };
 
@@ -109,7 +110,7 @@ static struct ordered *put_in_order(const struct kv_put *puts, size_t count)
 
 // --- puts ---
 
-// By time; of those of one time the last that came stands first.
+// By time; those of one time in the order in which they came.
 static int by_time(const void *a, const void *b)
 {
   const struct kv_put *p = ((const struct ordered *)a)->put;
@@ -117,29 +118,51 @@ static int by_time(const void *a, const void *b)
   if (p->ts != q->ts) {
     return p->ts < q->ts ? -1 : 1;
   }
-  return p < q ? 1 : -1;
+  return (p > q) - (p < q);
 }
 
-// The versions that the puts of one key leave, ascending and without doubles.
-static size_t versions_of(struct commit *c, struct ordered *puts, size_t count)
+// What the puts of one key and time leave: the last that does not append, and those behind it.
+static struct lmdb_new new_of(struct lmdb_joined *joined, const struct ordered *puts, size_t count)
+{
+  size_t from = count - 1;
+  while (from > 0 && puts[from].put->append) {
+    from--;
+  }
+  const struct kv_put *p = puts[from].put;
+  struct lmdb_new new = { { .ts = p->ts, .data = p->value, .len = p->value_len }, p->append };
+  if (from < count - 1) {
+    new.version = (struct kv_version){ .ts = p->ts };
+    for (size_t i = from; i < count; i++) {
+      lmdb_joined_add(joined, &new.version, puts[i].put->value, puts[i].put->value_len);
+    }
+  }
+  return new;
+}
+
+// What the puts of one key leave, ascending and without doubles.
+static size_t news_of(struct commit *c, struct ordered *puts, size_t count)
 {
   bool ascends = true;
+  size_t bytes = 0;
   for (size_t i = 1; i < count; i++) {
     ascends = ascends && puts[i - 1].put->ts < puts[i].put->ts;
+  }
+  for (size_t i = 0; i < count && !ascends; i++) {
+    bytes += puts[i].put->value_len;
   }
   if (!ascends) {
     qsort(puts, count, sizeof *puts, by_time);
   }
-  if (count > c->version_cap) {
-    c->version_cap = count * 2;
-    c->versions = chn_realloc(c->versions, c->version_cap * sizeof *c->versions);
+  if (count > c->new_cap) {
+    c->new_cap = count * 2;
+    c->news = chn_realloc(c->news, c->new_cap * sizeof *c->news);
   }
+  lmdb_joined_start(&c->joined, bytes);
   size_t n = 0;
-  for (size_t i = 0; i < count; i++) {
-    const struct kv_put *p = puts[i].put;
-    if (n == 0 || c->versions[n - 1].ts != p->ts) {
-      c->versions[n++] = (struct kv_version){ .ts = p->ts, .data = p->value, .len = p->value_len };
+  for (size_t i = 0, same = 0; i < count; i += same) {
+    for (same = 1; i + same < count && puts[i].put->ts == puts[i + same].put->ts; same++) {
     }
+    c->news[n++] = new_of(&c->joined, &puts[i], same);
   }
   return n;
 }
@@ -168,8 +191,8 @@ static int put_key(struct lmdb_env *e, MDB_txn *txn, MDB_cursor *cursor, struct 
     from--;
     rc = lmdb_clear_key(&k);
   }
-  const size_t n = versions_of(c, puts + from, count - from);
-  return rc ? rc : lmdb_put_versions(&k, c->versions, n, err);
+  const size_t n = news_of(c, puts + from, count - from);
+  return rc ? rc : lmdb_put_versions(&k, c->news, n, err);
 }
 
 static int put_all(struct lmdb_env *e, MDB_txn *txn, struct commit *c, struct chn_err *err)
@@ -236,7 +259,8 @@ chn_status lmdb_commit(struct kv_store *store, const struct kv_put *puts, size_t
   const chn_status status = lmdb_write(env_of(store), commit_step, &c, err);
   free(c.uses);
   free(c.order);
-  free(c.versions);
+  free(c.news);
+  free(c.joined.bytes);
   lmdb_space_deinit(&c.space);
   return status;
 }

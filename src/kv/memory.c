@@ -61,6 +61,17 @@ struct mem_value *mem_value_new(int64_t ts, const void *data, size_t len)
   return v;
 }
 
+struct mem_value *mem_value_join(const struct mem_value *v, const void *data, size_t len)
+{
+  struct mem_value *joined = chn_malloc(sizeof *joined + v->len + len);
+  *joined = (struct mem_value){ .ts = v->ts, .len = v->len + len };
+  memcpy(joined->data, v->data, v->len);
+  if (len) {
+    memcpy(joined->data + v->len, data, len);
+  }
+  return joined;
+}
+
 struct mem_versions *mem_versions_of(struct mem_generation *g, const void *key, size_t len)
 {
   const size_t id = (size_t)chn_dict_intern(g->keys, len ? key : "", len);

@@ -56,6 +56,10 @@ void mem_bury_dead(struct mem_core *c);
 void mem_bury(struct mem_core *c, struct mem_value *v);
 
 struct mem_value *mem_value_new(int64_t ts, const void *data, size_t len);
+
+/// The bytes of `v` and these behind them.
+struct mem_value *mem_value_join(const struct mem_value *v, const void *data, size_t len);
+
 struct mem_versions *mem_versions_of(struct mem_generation *g, const void *key, size_t len);
 
 /// The first version with this ts or a later one.

@@ -138,9 +138,52 @@ static chn_status take_plan(struct commit *c, const char **missing, chn_status *
   return status;
 }
 
-enum { PER_PUT = 3 };
+// The member that has the put's time is ARGV[3] and then the value so far. The longer one is added
+// first: a server without memory for it fails before anything is changed.
+static const char append_script[] =
+    "local k,o=KEYS[1],redis.call('ZRANGEBYLEX',KEYS[1],ARGV[1],ARGV[2])[1] "
+    "local n=(o or ARGV[3])..ARGV[4] "
+    "redis.call('ZADD',k,0,n) "
+    "if o and o~=n then redis.call('ZREM',k,o) end "
+    "return o and 0 or 1";
 
-// A version takes the place of what has its time, or of everything.
+// The replies of a put: the versions removed (none by an append), those added, and the index's.
+static size_t replies_of(const struct kv_put *p)
+{
+  return p->append ? 2 : 3;
+}
+
+// Both: c->a is the key, [c->b, c->c) the versions to be replaced, c->d begins the member.
+static void push_replace(struct commit *c, const struct kv_put *p)
+{
+  if (p->value_len) {
+    chn_buf_add(&c->d, p->value, p->value_len);
+  }
+  redis_push(c->conn,
+             (struct redis_word[]){ redis_text("ZREMRANGEBYLEX"), redis_buf(&c->a),
+                                    redis_buf(&c->b), redis_buf(&c->c) },
+             4);
+  redis_push(c->conn,
+             (struct redis_word[]){ redis_text("ZADD"), redis_buf(&c->a), redis_text("0"),
+                                    redis_buf(&c->d) },
+             4);
+}
+
+static void push_append(struct commit *c, const struct kv_put *p)
+{
+  redis_push(c->conn,
+             (struct redis_word[]){ redis_text("EVAL"),
+                                    redis_text(append_script),
+                                    redis_text("1"),
+                                    redis_buf(&c->a),
+                                    redis_buf(&c->b),
+                                    redis_buf(&c->c),
+                                    redis_buf(&c->d),
+                                    { p->value, p->value_len } },
+             8);
+}
+
+// A version takes the place of what has its time, or of everything; or it goes behind the first.
 static void push_put(struct commit *c, const struct kv_put *p)
 {
   const char *name = kv_name(c->store, p->dataset);
@@ -160,21 +203,24 @@ static void push_put(struct commit *c, const struct kv_put *p)
     redis_add_ts(&c->c, '(', p->ts + 1);
   }
   redis_add_ts(&c->d, '\0', p->ts);
-  if (p->value_len) {
-    chn_buf_add(&c->d, p->value, p->value_len);
+  if (p->append) {
+    push_append(c, p);
+  } else {
+    push_replace(c, p);
   }
-  redis_push(c->conn,
-             (struct redis_word[]){ redis_text("ZREMRANGEBYLEX"), redis_buf(&c->a),
-                                    redis_buf(&c->b), redis_buf(&c->c) },
-             4);
-  redis_push(c->conn,
-             (struct redis_word[]){ redis_text("ZADD"), redis_buf(&c->a), redis_text("0"),
-                                    redis_buf(&c->d) },
-             4);
   redis_index_key(&c->a, name, generation);
   redis_push(c->conn,
              (struct redis_word[]){ redis_text("SADD"), redis_buf(&c->a), { p->key, p->key_len } },
              3);
+}
+
+static void count_changes(struct commit *c, const redisReply *reply)
+{
+  redisReply **one = reply->element;
+  for (size_t i = 0; i < c->put_count; one += replies_of(&c->puts[i++])) {
+    const struct kv_put *p = &c->puts[i];
+    c->changed[p->dataset] += p->append ? one[0]->integer : one[1]->integer - one[0]->integer;
+  }
 }
 
 // Everything between MULTI and EXEC. *again: what it was planned from has changed.
@@ -191,7 +237,10 @@ static chn_status execute(struct commit *c, bool *again, struct chn_err *err)
                    redis_text("SET"), redis_buf(&c->a), { c->marks[i].data, c->marks[i].len } },
                3);
   }
-  const size_t queued = 1 + PER_PUT * c->put_count + c->mark_count;
+  size_t queued = 1 + c->mark_count;
+  for (size_t i = 0; i < c->put_count; i++) {
+    queued += replies_of(&c->puts[i]);
+  }
   redis_push(c->conn, (struct redis_word[]){ redis_text("EXEC") }, 1);
   chn_status status = redis_drop(c->conn, queued, err);
   if (!c->conn->context) {
@@ -203,11 +252,12 @@ static chn_status execute(struct commit *c, bool *again, struct chn_err *err)
   *again = !status && reply->type != REDIS_REPLY_ARRAY;
   for (size_t i = 0; !status && !*again && i < reply->elements; i++) {
     const redisReply *one = reply->element[i];
-    if (one->type == REDIS_REPLY_ERROR && !status) {
+    if (one->type == REDIS_REPLY_ERROR) {
       status = chn_fail(err, CHN_E_IO, "the server replied: %s", one->str);
-    } else if (i < PER_PUT * c->put_count && i % PER_PUT < 2) {
-      c->changed[c->puts[i / PER_PUT].dataset] += i % PER_PUT == 0 ? -one->integer : one->integer;
     }
+  }
+  if (!status && !*again) {
+    count_changes(c, reply);
   }
   freeReplyObject(reply);
   return status;

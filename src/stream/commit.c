@@ -174,18 +174,16 @@ static chn_status render(struct commit *c, const struct stream_batch *b,
                          const struct batch_target *t, const struct kv_get *get,
                          struct chn_err *err)
 {
-  const struct kv_version *old = stored(get, t->version);
   if (b->form->tile_ms == 0) {
-    if (old != NULL) {
-      chn_buf_add(&c->values, old->data, old->len);
-    }
     return target_rows(c->target, b, t, &c->values, err);
   }
+  const struct kv_version *old = stored(get, t->version);
   return target_tile(c->target, b, t, old != NULL ? old->data : NULL, old != NULL ? old->len : 0,
                      is_complete(c, b, t->version), &c->values, err);
 }
 
-/// Makes the puts of targets [from, to). What is stored is read first, all in one go.
+/// Makes the puts of targets [from, to). The tiles that are stored are read first, all in one go;
+/// rows are appended to whatever is there, by this process or another (decision 0016).
 static chn_status make_puts(struct commit *c, const struct stream_batch *b, int32_t from,
                             int32_t to, struct chn_err *err)
 {
@@ -195,7 +193,8 @@ static chn_status make_puts(struct commit *c, const struct stream_batch *b, int3
       .dataset = c->dataset, .key = at.key, .key_len = at.key_len, .after_ts = at.version
     };
   }
-  chn_status s = kv_read(c->reader, c->gets, (size_t)(to - from), err);
+  const bool rows = b->form->tile_ms == 0;
+  chn_status s = rows ? CHN_OK : kv_read(c->reader, c->gets, (size_t)(to - from), err);
   for (int32_t t = from; t < to && s == CHN_OK; t++) {
     const struct batch_target at = batch_target(b, t);
     c->value_at[t] = c->values.len;
@@ -204,7 +203,8 @@ static chn_status make_puts(struct commit *c, const struct stream_batch *b, int3
                                   .key = at.key,
                                   .key_len = at.key_len,
                                   .value_len = c->values.len - c->value_at[t],
-                                  .ts = at.version };
+                                  .ts = at.version,
+                                  .append = rows };
   }
   return s;
 }

@@ -57,6 +57,78 @@ for _, kind in ipairs(stores.kinds) do
       assert.same({ { 1, 'other' } }, store:get('A_BATCH', 'kk'))
     end)
 
+    it('appends to the version of a key and time, or puts it', function()
+      local other = kv.open(url)
+      store:commit({ { 'A_STREAMING', 'k', 'ab', 5, append = true } })
+      assert.same({ { 5, 'ab' } }, store:get('A_STREAMING', 'k'))
+      other:commit({ { 'A_STREAMING', 'k', 'c\0', 5, append = true }, { 'A_STREAMING', 'k', 'new', 4, append = true } })
+      store:commit({ { 'A_STREAMING', 'k', '', 5, append = true }, { 'A_STREAMING', 'k', '', 6, append = true } })
+      other:commit({ { 'A_STREAMING', 'k', 'd', 5, append = true } })
+      other:close()
+      assert.same({ { 4, 'new' }, { 5, 'abc\0d' }, { 6, '' } }, store:get('A_STREAMING', 'k'))
+      assert.same({}, store:get('A_STREAMING', 'kk'))
+      local info = store:list().A_STREAMING
+      assert.equal(3, info.versions)
+      if kind.counts_bytes then assert.equal(3 + 8, info.bytes) end
+    end)
+
+    it('takes the puts of a commit in their order, appending ones too', function()
+      local function put(key, value, ts, how)
+        return { 'A_BATCH', key, value, ts, append = how == 'append', replace = how == 'replace' }
+      end
+      store:commit({ put('k', 'old', 1), put('k', 'old', 2), put('k', 'old', 3), put('gone', 'x', 1) })
+      store:commit({
+        put('k', '1', 3, 'append'),
+        put(LONG .. LONG, 'l', 3, 'append'),
+        put('k', 'a', 2, 'append'),
+        put('k', '2', 3, 'append'),
+        put('gone', 'a', 1, 'append'),
+        put('k', 'b', 2),
+        put('k', '3', 3, 'append'),
+        put(LONG .. LONG, 'm', 3, 'append'),
+        put('k', 'c', 2, 'append'),
+        put('gone', 'y', 2, 'replace'),
+        put('gone', 'b', 1, 'append'),
+        put('gone', 'z', 2, 'append'),
+      })
+      assert.same({ { 1, 'old' }, { 2, 'bc' }, { 3, 'old123' } }, store:get('A_BATCH', 'k'))
+      assert.same({ { 3, 'lm' } }, store:get('A_BATCH', LONG .. LONG))
+      assert.same({ { 1, 'b' }, { 2, 'yz' } }, store:get('A_BATCH', 'gone'))
+      assert.equal(6, store:list().A_BATCH.versions)
+    end)
+
+    it('appends to values of any size among many, and at every instant', function()
+      local expected = {}
+      for _, ts in ipairs({ -0x7fffffffffffffffLL, -1, 0, 0x7fffffffffffffffLL }) do
+        expected[#expected + 1] = {}
+        for i = 1, 40 do
+          local value = (string.char(96 + i % 26)):rep(i == 20 and 70000 or i * 7)
+          store:commit({ { 'A_STREAMING', 'k', value, ts, append = true } })
+          expected[#expected][i] = value
+        end
+      end
+      local got = store:get('A_STREAMING', 'k')
+      assert.equal(4, #got)
+      for i, parts in ipairs(expected) do assert.is_true(table.concat(parts) == got[i][2]) end
+    end)
+
+    it('appends to what was loaded', function()
+      store:bulk('A_BATCH', 100, { a = 'loaded' })
+      store:commit({ { 'A_BATCH', 'a', '+', 100, append = true }, { 'A_BATCH', 'b', '+', 100, append = true } })
+      assert.same({ { 100, 'loaded+' } }, store:get('A_BATCH', 'a'))
+      assert.same({ { 100, '+' } }, store:get('A_BATCH', 'b'))
+    end)
+
+    it('refuses a put that appends and replaces, and writes nothing', function()
+      local ok, why = pcall(store.commit, store, {
+        { 'A_BATCH', 'k', 'v', 1 },
+        { 'A_BATCH', 'k', 'v', 1, append = true, replace = true },
+      })
+      assert.is_false(ok)
+      assert.matches('a put of dataset A_BATCH both appends and replaces', why)
+      assert.same({}, store:get('A_BATCH', 'k'))
+    end)
+
     it('puts the time in where a put has none', function()
       local before = os.time() * 1000 - 1000
       store:put('A_BATCH', 'k', 'v')
@@ -135,9 +207,12 @@ for _, kind in ipairs(stores.kinds) do
       store:commit({}, { { 'm', '1', expect = false } })
       store:commit({}, { { 'm', '2', expect = '1' } })
       for _, expect in ipairs({ '1', '', '22', false }) do
-        local ok, why = pcall(store.commit, store, { { 'A_BATCH', 'k', 'v', 1 } }, { { 'm', '3', expect = expect } })
-        assert.is_false(ok)
-        assert.matches('mark m was changed by another writer', why)
+        for _, append in ipairs({ false, true }) do
+          local puts = { { 'A_BATCH', 'k', 'v', 1, append = append } }
+          local ok, why = pcall(store.commit, store, puts, { { 'm', '3', expect = expect } })
+          assert.is_false(ok)
+          assert.matches('mark m was changed by another writer', why)
+        end
       end
       assert.equal('2', store:mark('m'))
       assert.same({}, store:get('A_BATCH', 'k'))

@@ -170,6 +170,40 @@ for _, kind in ipairs(stores.kinds) do
         store:close()
       end)
 
+      it('loses nothing that several append to the same versions, and has it once when they are killed', function()
+        local store, writers = kv.open(url), {}
+        for _, who in ipairs({ 'a', 'b', 'c' }) do
+          local mine = folder .. '/log' .. who
+          writers[#writers + 1] = { who = who, log = mine, pid = spawn(url, 'log', mine, who) }
+        end
+        for _, w in ipairs(writers) do kill_amid(w.pid, w.log, 60, math.random) end
+        local marks, versions = {}, 0
+        for _, w in ipairs(writers) do
+          marks[w.who] = tonumber(store:mark('offset.' .. w.who))
+          local said = tonumber(last_line(w.log))
+          assert.is_true(marks[w.who] == said or marks[w.who] == said + 1)
+        end
+        for i = 1, 3 do
+          local next_of = { a = {}, b = {}, c = {} }
+          for _, version in ipairs(store:get('S', 'l' .. i)) do
+            local ts, rest = version[1], version[2]:gsub('(%a):(%d+) ', function(who, n)
+              local expected = next_of[who][version[1]] or (version[1] == 0 and 10 or version[1])
+              assert.equal(expected, tonumber(n))
+              next_of[who][version[1]] = expected + 10
+              return ''
+            end)
+            assert.equal('', rest)
+            versions = versions + 1
+            for who, mark in pairs(marks) do
+              assert.is_true(next_of[who][ts] > mark and next_of[who][ts] <= mark + 10, who .. ' ' .. ts)
+            end
+          end
+        end
+        assert.equal(30, versions)
+        assert.equal(30, store:list().S.versions)
+        store:close()
+      end)
+
       it('loses no addition of writers that add to the same tiles, one of them killed', function()
         local logs, pids = {}, {}
         for i = 1, 3 do

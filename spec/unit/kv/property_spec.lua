@@ -7,6 +7,8 @@ local OPERATIONS = 400
 
 local function model() return { data = { A = {}, B = {} }, marks = {} } end
 
+local function apply(versions, put) versions[put[4]] = (put.append and versions[put[4]] or '') .. put[3] end
+
 local function sorted(versions, from)
   local out = {}
   for ts, value in pairs(versions or {}) do
@@ -52,10 +54,11 @@ local function steps(store, m, names, random)
     local puts, mark = {}, tostring(random(0, 99))
     for i = 1, random(0, 12) do
       local put = { dataset(), pick(), value(), random(-5, 30), replace = random(1, 8) == 1 }
+      put.append = not put.replace and random(1, 3) == 1
       puts[i] = put
       local d = m.data[put[1]]
       d[put[2]] = not put.replace and d[put[2]] or {}
-      d[put[2]][put[4]] = put[3]
+      apply(d[put[2]], put)
     end
     store:commit(puts, { { 'm', mark, expect = m.marks.m or false } })
     m.marks.m = mark
@@ -163,7 +166,11 @@ for _, kind in ipairs(stores.kinds) do
           local put = { 'A', random(1, 2) == 1 and 'a' or 'b', value, now - late }
           put.replace = round < 40 and random(1, 400) == 1
           if put.replace then m[put[2]] = {} end
-          puts[i], m[put[2]][put[4]] = put, put[3]
+          put.append = not put.replace and random(1, 4) == 1
+          local times = put.append and sorted(m[put[2]]) or {}
+          if #times > 0 then put[4] = times[random(1, 2) == 1 and #times or random(1, #times)][1] end
+          puts[i] = put
+          apply(m[put[2]], put)
         end
         store:commit(puts)
         if round % 10 == 0 then
