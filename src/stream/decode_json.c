@@ -52,7 +52,7 @@ static bool is_number(const struct json_value *v)
 static bool in_range(const struct json_value *v, enum row_kind kind)
 {
   int64_t x = 0;
-  return is_number(v) && json_integer(v, &x) && decode_fits(kind, x);
+  return is_number(v) && json_scan_integer(v, &x) && decode_fits(kind, x);
 }
 
 /// A number so long or with an exponent may be beyond the type.
@@ -63,7 +63,7 @@ static bool is_finite(const struct json_value *v, enum row_kind kind)
       memchr(v->text, 'E', v->len) == NULL) {
     return true;
   }
-  const double d = json_real(v);
+  const double d = json_scan_real(v);
   return kind == ROW_FLOAT ? isfinite((float)d) : isfinite(d);
 }
 
@@ -71,7 +71,7 @@ static bool is_base64(const struct json_value *v)
 {
   struct chn_buf text = { 0 };
   struct chn_buf bytes = { 0 };
-  json_unescape(v, &text);
+  json_scan_unescape(v, &text);
   const bool is = codec_base64_decode(text.data, text.len, &bytes);
   chn_buf_deinit(&text);
   chn_buf_deinit(&bytes);
@@ -89,7 +89,7 @@ static bool many_keys_differ(const struct json_value *object)
   json_scan_enter(&s, object);
   for (; n == chn_dict_size(keys) && json_scan_member(&s, &key, &v); n++) {
     chn_buf_clear(&text);
-    json_unescape(&key, &text);
+    json_scan_unescape(&key, &text);
     chn_dict_intern(keys, chn_buf_str(&text), text.len);
   }
   const bool differ = n == chn_dict_size(keys);
@@ -114,7 +114,7 @@ static bool keys_differ(const struct json_value *object)
       return many_keys_differ(object);
     }
     for (int32_t i = 0; i < n; i++) {
-      if (json_is(&few[i], key.text, key.len)) {
+      if (json_scan_is(&few[i], key.text, key.len)) {
         return false;
       }
     }
@@ -143,7 +143,7 @@ static bool holds_all(const struct row_type *t, const struct json_value *contain
 static int32_t field_of(const struct row_type *t, const struct json_value *key)
 {
   for (int32_t i = 0; i < t->n_fields; i++) {
-    if (json_is(key, t->fields[i].name, strlen(t->fields[i].name))) {
+    if (json_scan_is(key, t->fields[i].name, strlen(t->fields[i].name))) {
       return i;
     }
   }
@@ -189,7 +189,7 @@ static bool holds(const struct row_type *t, const struct json_value *v)
 static void add_integer(struct row_builder *out, enum row_kind kind, const struct json_value *v)
 {
   int64_t x = 0;
-  json_integer(v, &x);
+  json_scan_integer(v, &x);
   decode_add_integer(out, kind, x);
 }
 
@@ -197,7 +197,7 @@ static void add_real(struct row_builder *out, enum row_kind kind, const struct j
 {
   // -0 is an integer and has its sign only as text.
   const bool whole = v->kind == JSON_INT && v->integer != 0;
-  const double x = whole ? (double)v->integer : json_real(v);
+  const double x = whole ? (double)v->integer : json_scan_real(v);
   const float f = whole ? (float)v->integer : (float)x;
   row_builder_value(out, kind == ROW_DOUBLE ? (const void *)&x : (const void *)&f);
 }
@@ -210,7 +210,7 @@ static void add_text(struct json_decoder *d, struct row_builder *out, enum row_k
     return;
   }
   chn_buf_clear(&d->text);
-  json_unescape(v, &d->text);
+  json_scan_unescape(v, &d->text);
   if (kind == ROW_STRING) {
     row_builder_string(out, d->text.data, d->text.len);
     return;
@@ -262,7 +262,7 @@ static bool find_member(const struct json_value *object, const char *name, struc
   const size_t len = strlen(name);
   json_scan_enter(&s, object);
   while (json_scan_member(&s, &key, &v)) {
-    if (json_is(&key, name, len)) {
+    if (json_scan_is(&key, name, len)) {
       *out = v;
       found = true;
     }
@@ -310,7 +310,7 @@ static int32_t column_of(struct json_decoder *d, int32_t place, const struct jso
   const int32_t guess = place < d->room ? d->guess[place] : -1;
   for (int32_t i = guess >= 0 ? -1 : 0; i < d->columns->n_fields; i++) {
     const int32_t at = i < 0 ? guess : i;
-    if (json_is(key, d->columns->fields[at].name, d->lens[at])) {
+    if (json_scan_is(key, d->columns->fields[at].name, d->lens[at])) {
       if (place < d->room) {
         d->guess[place] = at;
       }
@@ -384,7 +384,7 @@ static chn_status read_image(struct json_decoder *d, const struct json_value *ob
 static bool find_integer(const struct json_value *object, const char *name, int64_t *out)
 {
   struct json_value v;
-  return find_member(object, name, &v) && is_number(&v) && json_integer(&v, out);
+  return find_member(object, name, &v) && is_number(&v) && json_scan_integer(&v, out);
 }
 
 /// When an envelope's mutation was made: its own word for it, then its database's, then its
@@ -421,7 +421,7 @@ static chn_status read_plain(struct json_decoder *d, const struct json_value *ro
   struct json_value v;
   int64_t ts = m->ts;
   if (find_member(row, "mutation_ts", &v) && v.kind != JSON_NULL &&
-      !(is_number(&v) && json_integer(&v, &ts))) {
+      !(is_number(&v) && json_scan_integer(&v, &ts))) {
     return refuse(err, "mutation_ts", row_scalar(ROW_LONG), &v);
   }
   const bool says = find_member(row, "is_before", &v) && v.kind != JSON_NULL;

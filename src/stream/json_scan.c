@@ -152,7 +152,7 @@ static void add_code_point(struct chn_buf *out, uint32_t c)
   chn_buf_add(out, b, n);
 }
 
-void json_unescape(const struct json_value *string, struct chn_buf *out)
+void json_scan_unescape(const struct json_value *string, struct chn_buf *out)
 {
   static const char from[] = "\"\\/bfnrt";
   static const char to[] = "\"\\/\b\f\n\r\t";
@@ -181,13 +181,13 @@ void json_unescape(const struct json_value *string, struct chn_buf *out)
   }
 }
 
-bool json_is(const struct json_value *string, const char *bytes, size_t len)
+bool json_scan_is(const struct json_value *string, const char *bytes, size_t len)
 {
   if (!string->escaped) {
     return string->len == len && memcmp(string->text, bytes, len) == 0;
   }
   struct chn_buf text = { 0 };
-  json_unescape(string, &text);
+  json_scan_unescape(string, &text);
   const bool is = text.len == len && memcmp(chn_buf_str(&text), bytes, len) == 0;
   chn_buf_deinit(&text);
   return is;
@@ -265,7 +265,7 @@ static bool scan_number(struct json_scan *s, struct json_value *out)
   return true;
 }
 
-double json_real(const struct json_value *number)
+double json_scan_real(const struct json_value *number)
 {
   return chn_double_of_text(number->text, number->len);
 }
@@ -322,7 +322,7 @@ static struct decimal decimal_of(const char *p, const char *end)
   return d;
 }
 
-bool json_integer(const struct json_value *number, int64_t *out)
+bool json_scan_integer(const struct json_value *number, int64_t *out)
 {
   if (number->kind == JSON_INT) {
     *out = number->integer;

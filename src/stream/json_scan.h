@@ -45,14 +45,14 @@ bool json_scan_element(struct json_scan *s, struct json_value *value);
 bool json_scan_at_end(struct json_scan *s);
 
 /// The value of an INT or REAL; infinite beyond the range of double.
-double json_real(const struct json_value *number);
+double json_scan_real(const struct json_value *number);
 
 /// The exact value of an INT or REAL that is an integer, however it is written (5, 5.0, 5e0, 1e3).
 /// False when it is none, or does not fit.
-bool json_integer(const struct json_value *number, int64_t *out);
+bool json_scan_integer(const struct json_value *number, int64_t *out);
 
 /// Whether a string means these bytes.
-bool json_is(const struct json_value *string, const char *bytes, size_t len);
+bool json_scan_is(const struct json_value *string, const char *bytes, size_t len);
 
 /// Appends what a string means; it was read by json_scan_value, so it is well-formed.
-void json_unescape(const struct json_value *string, struct chn_buf *out);
+void json_scan_unescape(const struct json_value *string, struct chn_buf *out);

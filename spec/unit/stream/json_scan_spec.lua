@@ -8,7 +8,7 @@ local function text_of(v) return ffi.string(v.text, v.len) end
 
 local function unescaped(v)
   local buf = ffi.new('struct chn_buf')
-  C.json_unescape(v, buf)
+  C.json_scan_unescape(v, buf)
   local s = ffi.string(C.chn_buf_str(buf), buf.len)
   C.chn_buf_deinit(buf)
   return s
@@ -21,7 +21,7 @@ local function show_members(v)
   C.json_scan_enter(s, v)
   while C.json_scan_member(s, key, value) do
     local name = unescaped(key)
-    assert(C.json_is(key, name, #name) and not C.json_is(key, name .. 'x', #name + 1))
+    assert(C.json_scan_is(key, name, #name) and not C.json_scan_is(key, name .. 'x', #name + 1))
     parts[#parts + 1] = ('%q:%s'):format(name, show_scanned(value))
   end
   assert(s.failure == nil)
@@ -33,7 +33,7 @@ function show_scanned(v)
   if kind == tonumber(C.JSON_NULL) then return 'null' end
   if kind == tonumber(C.JSON_BOOL) then return tostring(v.boolean) end
   if kind == tonumber(C.JSON_INT) then return 'int ' .. tostring(v.integer) .. ' ' .. text_of(v) end
-  if kind == tonumber(C.JSON_REAL) then return ('real %.17g %s'):format(C.json_real(v), text_of(v)) end
+  if kind == tonumber(C.JSON_REAL) then return ('real %.17g %s'):format(C.json_scan_real(v), text_of(v)) end
   if kind == tonumber(C.JSON_STRING) then return ('%q'):format(unescaped(v)) end
   if kind == tonumber(C.JSON_OBJECT) then return show_members(v) end
   local s, value, parts = ffi.new('struct json_scan'), ffi.new('struct json_value'), {}
@@ -171,7 +171,7 @@ describe('JSON scanner', function()
       local s, v, out = ffi.new('struct json_scan'), ffi.new('struct json_value'), ffi.new('int64_t[1]')
       C.json_scan_init(s, text, #text)
       assert(C.json_scan_value(s, v), text)
-      return C.json_integer(v, out) and tostring(out[0]) or nil
+      return C.json_scan_integer(v, out) and tostring(out[0]) or nil
     end
     for _ = 1, 3000 do
       -- A number of at most 18 digits, with its point moved and zeros put around it.
