@@ -5,7 +5,8 @@
 
 #include "stream/decode_int.h"
 
-static const struct decoder_ops *const decoders[] = { &decode_json_ops };
+static const struct decoder_ops *const decoders[] = { &decode_json_ops, &decode_avro_ops,
+                                                      &decode_csv_ops };
 enum { DECODERS = sizeof decoders / sizeof *decoders };
 
 struct stream_decoder {

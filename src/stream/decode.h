@@ -24,9 +24,12 @@ struct decode_options {
 ///         ({"before","after","op","ts_ms"}, bare or in "payload"), or a plain row with its own
 ///         mutation_ts and is_before.
 ///   avro  `schema`: a file of the writer's schema; or `schemas`: a folder of `<id>.avsc` for
-///         registry-framed messages (byte 0, id in 4 bytes big-endian). Columns by name, widened
-///         (int to long or double, float to double); union records before/after for entities.
+///         registry-framed messages (byte 0, id in 4 bytes big-endian). Columns by name; integers
+///         and floats become their column's numbers, integers narrower ones where they fit.
+///         Entities: records before and after, or plain rows, as for json.
 ///   csv   `fields`: names of the values, in order; `delimiter` (,); RFC 4180 quotes; empty: null.
+///         Entities: plain rows.
+/// An envelope's time is its own mutation_ts, else source.ts_ms, else ts_ms, else the broker's.
 chn_status stream_decoder_open(const struct decode_options *o, struct stream_decoder **out,
                                struct chn_err *err);
 void stream_decoder_close(struct stream_decoder *d);

@@ -30,6 +30,8 @@ struct decoder_ops {
 };
 
 extern const struct decoder_ops decode_json_ops;
+extern const struct decoder_ops decode_avro_ops;
+extern const struct decoder_ops decode_csv_ops;
 
 /// Says that the caller has appended one row to rows->outs.
 void decode_event(struct decode_rows *rows);
@@ -47,3 +49,7 @@ void decode_forget(struct decode_rows *rows);
 /// Whether x is in the range of BYTE, SHORT, INT or LONG; appends it to a builder of that kind.
 bool decode_fits(enum row_kind kind, int64_t x);
 void decode_add_integer(struct row_builder *out, enum row_kind kind, int64_t x);
+
+/// Fails: "<column>" is <type> and cannot hold <text>.
+chn_status decode_refuse(struct chn_err *err, const char *column, const struct row_type *type,
+                         const char *text, size_t len);

@@ -26,19 +26,8 @@ struct json_decoder {
 static chn_status refuse(struct chn_err *err, const char *column, const struct row_type *type,
                          const struct json_value *v)
 {
-  struct chn_buf name = { 0 };
-  row_type_print(&name, type);
-  const bool quoted = v->kind == JSON_STRING;
-  const char *text = v->text - quoted;
-  const size_t len = v->len + 2 * (size_t)quoted;
-  size_t shown = len < 40 ? len : 40;
-  while (shown < len && ((unsigned char)text[shown] & 0xC0) == 0x80) {
-    shown--; // not in the middle of a character
-  }
-  const chn_status s = chn_fail(err, CHN_E_CORRUPT, "\"%s\" is %s and cannot hold %.*s%s", column,
-                                chn_buf_str(&name), (int)shown, text, shown < len ? "..." : "");
-  chn_buf_deinit(&name);
-  return s;
+  const size_t quotes = v->kind == JSON_STRING;
+  return decode_refuse(err, column, type, v->text - quotes, v->len + 2 * quotes);
 }
 
 // ---- whether a type can hold a value ----------------------------------------------------------

@@ -110,7 +110,22 @@ void decode_row_of_mutation(struct decode_rows *r, int64_t mutation_ts, bool is_
   decode_forget(r);
 }
 
-// ---- integers ----------------------------------------------------------------------------------
+// ---- values ------------------------------------------------------------------------------------
+
+chn_status decode_refuse(struct chn_err *err, const char *column, const struct row_type *type,
+                         const char *text, size_t len)
+{
+  struct chn_buf name = { 0 };
+  row_type_print(&name, type);
+  size_t shown = len < 40 ? len : 40;
+  while (shown < len && ((unsigned char)text[shown] & 0xC0) == 0x80) {
+    shown--; // not in the middle of a character
+  }
+  const chn_status s = chn_fail(err, CHN_E_CORRUPT, "\"%s\" is %s and cannot hold %.*s%s", column,
+                                chn_buf_str(&name), (int)shown, text, shown < len ? "..." : "");
+  chn_buf_deinit(&name);
+  return s;
+}
 
 bool decode_fits(enum row_kind kind, int64_t x)
 {

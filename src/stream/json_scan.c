@@ -74,18 +74,19 @@ static const char *behind_escape(const char *p, const char *end)
   return p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) != NULL ? p + 2 : NULL;
 }
 
-/// Eight bytes at once: whether one is a quote, a backslash, a control or beyond ASCII.
-static bool is_plain8(const char *p)
+/// How many of the eight bytes at p come before a quote, a backslash, a control or what is beyond
+/// ASCII. The lowest mark is exact: borrows of the subtractions only go upwards.
+static size_t plain_of_8(const char *p)
 {
   uint64_t w;
   memcpy(&w, p, sizeof w);
   const uint64_t ones = 0x0101010101010101u;
-  const uint64_t high = 0x8080808080808080u;
   const uint64_t quote = w ^ (ones * '"');
   const uint64_t slash = w ^ (ones * '\\');
   const uint64_t found =
-      ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w) | w;
-  return (found & high) == 0;
+      (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w) | w) &
+      (ones * 0x80);
+  return found == 0 ? sizeof w : (size_t)__builtin_ctzll(found) / 8;
 }
 
 /// The string whose opening quote is at s->at.
@@ -95,8 +96,10 @@ static bool scan_string(struct json_scan *s, struct json_value *out)
   bool beyond_ascii = false;
   *out = (struct json_value){ .kind = JSON_STRING, .text = p };
   for (;;) {
-    while (s->end - p >= 8 && is_plain8(p)) {
-      p += 8;
+    size_t plain = 8;
+    while (plain == 8 && s->end - p >= 8) {
+      plain = plain_of_8(p);
+      p += plain;
     }
     if (p >= s->end) {
       return fail(s, "a string does not end");
