@@ -65,7 +65,8 @@ static bool read_number(const struct cell *c, struct json_value *out)
 static bool read_integer(struct cell *c, enum row_kind kind)
 {
   struct json_value v;
-  return read_number(c, &v) && json_integer(&v, &c->as.integer) && decode_fits(kind, c->as.integer);
+  return read_number(c, &v) && json_scan_integer(&v, &c->as.integer) &&
+         decode_fits(kind, c->as.integer);
 }
 
 static bool read_real(struct cell *c, enum row_kind kind)
@@ -74,7 +75,7 @@ static bool read_real(struct cell *c, enum row_kind kind)
   if (!read_number(c, &v)) {
     return false;
   }
-  c->as.real = json_real(&v);
+  c->as.real = json_scan_real(&v);
   return kind == ROW_FLOAT ? isfinite((float)c->as.real) : isfinite(c->as.real);
 }
 
