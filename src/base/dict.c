@@ -85,9 +85,8 @@ static void grow(struct chn_dict *d)
   }
 }
 
-int32_t chn_dict_intern(struct chn_dict *d, const void *bytes, size_t len)
+static int32_t intern(struct chn_dict *d, uint64_t h, const void *bytes, size_t len)
 {
-  const uint64_t h = XXH3_64bits(bytes, len);
   size_t i = probe(d, h, bytes, len);
   if (d->slots[i].id_plus_1 != 0) {
     return d->slots[i].id_plus_1 - 1;
@@ -104,6 +103,46 @@ int32_t chn_dict_intern(struct chn_dict *d, const void *bytes, size_t len)
   d->entries[id] = (struct entry){ arena_strndup(&d->bytes, bytes, len), len };
   d->slots[i] = (struct slot){ (uint32_t)(h >> 32), id + 1 };
   return id;
+}
+
+int32_t chn_dict_intern(struct chn_dict *d, const void *bytes, size_t len)
+{
+  return intern(d, XXH3_64bits(bytes, len), bytes, len);
+}
+
+/// Asks for what interning will look at: slot, then entry, then bytes.
+static void fetch(const struct chn_dict *d, const uint64_t *hashes, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    __builtin_prefetch(&d->slots[(size_t)hashes[i] & d->mask]);
+  }
+  for (int stage = 0; stage < 2; stage++) {
+    for (size_t i = 0; i < n; i++) {
+      const int32_t id = d->slots[(size_t)hashes[i] & d->mask].id_plus_1 - 1;
+      if (id >= 0) {
+        __builtin_prefetch(stage == 0 ? (const void *)&d->entries[id] : d->entries[id].bytes);
+      }
+    }
+  }
+}
+
+void chn_dict_intern_all(struct chn_dict *d, const void *bytes, const size_t *at, size_t n,
+                         uint32_t *ids)
+{
+  enum { TOGETHER = 32 };
+  uint64_t hashes[TOGETHER];
+  for (size_t from = 0; from < n; from += TOGETHER) {
+    const size_t some = n - from < TOGETHER ? n - from : TOGETHER;
+    const size_t *here = at + from;
+    for (size_t i = 0; i < some; i++) {
+      hashes[i] = XXH3_64bits((const char *)bytes + here[i], here[i + 1] - here[i]);
+    }
+    fetch(d, hashes, some);
+    for (size_t i = 0; i < some; i++) {
+      ids[from + i] =
+          (uint32_t)intern(d, hashes[i], (const char *)bytes + here[i], here[i + 1] - here[i]);
+    }
+  }
 }
 
 int32_t chn_dict_find(const struct chn_dict *d, const void *bytes, size_t len)

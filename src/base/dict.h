@@ -15,6 +15,11 @@ void chn_dict_free(struct chn_dict *d);
 /// The id of these bytes, adding them when they are new. Ids are 0, 1, 2, ...
 int32_t chn_dict_intern(struct chn_dict *d, const void *bytes, size_t len);
 
+/// The same for n strings that lie back to back: string i is bytes[at[i], at[i + 1]). The waits for
+/// memory of many are one, which counts once a dictionary is larger than the caches.
+void chn_dict_intern_all(struct chn_dict *d, const void *bytes, const size_t *at, size_t n,
+                         uint32_t *ids);
+
 /// The id of these bytes, or CHN_DICT_NONE.
 int32_t chn_dict_find(const struct chn_dict *d, const void *bytes, size_t len);
 

@@ -5,7 +5,7 @@
 
 #include "codec/avro.h"
 
-enum { FIRST_TARGETS = 1024 };
+enum { FIRST_TARGETS = 1024, NEW_ROWS = 1024 };
 
 struct stream_batch *batch_new(const struct stream_form *form)
 {
@@ -16,6 +16,7 @@ struct stream_batch *batch_new(const struct stream_form *form)
     b->fields[i] = row_builder_new(form->fields.fields[i].type);
   }
   b->targets = chn_dict_new(FIRST_TARGETS);
+  b->key_at = chn_calloc(NEW_ROWS + 1, sizeof *b->key_at);
   return b;
 }
 
@@ -32,9 +33,11 @@ void batch_free(struct stream_batch *b)
   free(b->target);
   free(b->order);
   free(b->first);
+  free(b->sorted);
+  free(b->key_at);
   free(b->marks);
   chn_dict_free(b->targets);
-  chn_buf_deinit(&b->key);
+  chn_buf_deinit(&b->keys);
   free(b);
 }
 
@@ -47,6 +50,8 @@ void batch_clear(struct stream_batch *b)
   const int32_t expected = chn_dict_size(b->targets);
   chn_dict_free(b->targets);
   b->targets = chn_dict_new(expected > FIRST_TARGETS ? (size_t)expected : FIRST_TARGETS);
+  chn_buf_clear(&b->keys);
+  b->n_new = 0;
   b->n = 0;
   b->n_messages = 0;
   b->n_marks = 0;
@@ -92,29 +97,94 @@ static int64_t version_of(const struct stream_form *form, const struct evaluated
   return rows->ts[rows->row[i]];
 }
 
+/// Finds the targets of the new rows, many at once.
+static void find_targets(struct stream_batch *b)
+{
+  chn_dict_intern_all(b->targets, b->keys.data, b->key_at, b->n_new, b->target + b->n - b->n_new);
+  chn_buf_clear(&b->keys);
+  b->n_new = 0;
+}
+
 chn_status batch_add(struct stream_batch *b, const struct evaluated *rows, size_t i,
                      int32_t partition, struct chn_err *err)
 {
   const uint32_t row = rows->row[i];
-  chn_buf_clear(&b->key);
-  const chn_status s = avro_encode(b->form->serving->key, rows->keys, row, &b->key, err);
+  const size_t begin = b->keys.len;
+  const chn_status s = avro_encode(b->form->serving->key, rows->keys, row, &b->keys, err);
   if (s != CHN_OK) {
+    b->keys.len = begin;
     return s;
   }
   const int64_t version = version_of(b->form, rows, i, partition);
-  chn_buf_add(&b->key, &version, sizeof version);
+  chn_buf_add(&b->keys, &version, sizeof version);
   make_room(b);
   b->ts[b->n] = rows->ts[row];
-  b->target[b->n] = (uint32_t)chn_dict_intern(b->targets, b->key.data, b->key.len);
   for (int32_t f = 0; f < b->form->fields.n_fields; f++) {
     row_builder_append(b->fields[f], &rows->inputs[f], row, 1);
   }
   b->n++;
+  b->key_at[++b->n_new] = b->keys.len;
+  if (b->n_new == NEW_ROWS) {
+    find_targets(b);
+  }
   return CHN_OK;
+}
+
+// ---- order ------------------------------------------------------------------------------------
+
+struct ranked {
+  uint64_t head; ///< of the key, as a number
+  const char *bytes;
+  size_t len;
+  uint32_t target;
+};
+
+/// Lengths first; the version stands behind the key, and its last bytes count most.
+static int by_key(const void *x, const void *y)
+{
+  const struct ranked *a = x;
+  const struct ranked *b = y;
+  if (a->len != b->len) {
+    return a->len < b->len ? -1 : 1;
+  }
+  if (a->head != b->head) {
+    return a->head < b->head ? -1 : 1;
+  }
+  const size_t key = a->len - sizeof(int64_t);
+  const int order = key > sizeof a->head ? memcmp(a->bytes, b->bytes, key) : 0;
+  if (order != 0) {
+    return order;
+  }
+  int64_t v;
+  int64_t w;
+  memcpy(&v, a->bytes + key, sizeof v);
+  memcpy(&w, b->bytes + key, sizeof w);
+  return (v > w) - (v < w);
+}
+
+static void sort_targets(struct stream_batch *b)
+{
+  const size_t n = (size_t)batch_targets(b);
+  struct ranked *all = chn_malloc((n + 1) * sizeof *all);
+  for (size_t t = 0; t < n; t++) {
+    struct ranked *r = &all[t];
+    *r = (struct ranked){ .target = (uint32_t)t };
+    r->bytes = chn_dict_bytes(b->targets, (int32_t)t, &r->len);
+    const size_t key = r->len - sizeof(int64_t);
+    memcpy(&r->head, r->bytes, key < sizeof r->head ? key : sizeof r->head);
+    r->head = __builtin_bswap64(r->head);
+  }
+  qsort(all, n, sizeof *all, by_key);
+  b->sorted = chn_realloc(b->sorted, (n + 1) * sizeof *b->sorted);
+  for (size_t t = 0; t < n; t++) {
+    b->sorted[t] = all[t].target;
+  }
+  free(all);
 }
 
 void batch_seal(struct stream_batch *b)
 {
+  find_targets(b);
   const size_t n_targets = (size_t)batch_targets(b);
   b->order = chn_realloc(b->order, (b->n + 1) * sizeof *b->order);
   b->first = chn_realloc(b->first, (n_targets + 2) * sizeof *b->first);
@@ -130,6 +200,7 @@ void batch_seal(struct stream_batch *b)
   for (size_t i = 0; i < b->n; i++) {
     b->order[next[b->target[i]]++] = (uint32_t)i;
   }
+  sort_targets(b);
 }
 
 int32_t batch_targets(const struct stream_batch *b)
@@ -137,10 +208,11 @@ int32_t batch_targets(const struct stream_batch *b)
   return chn_dict_size(b->targets);
 }
 
-struct batch_target batch_target(const struct stream_batch *b, int32_t t)
+struct batch_target batch_target(const struct stream_batch *b, int32_t rank)
 {
   size_t len = 0;
-  const char *bytes = chn_dict_bytes(b->targets, t, &len);
+  const uint32_t t = b->sorted[rank];
+  const char *bytes = chn_dict_bytes(b->targets, (int32_t)t, &len);
   struct batch_target out = { .key = bytes, .key_len = len - sizeof out.version };
   memcpy(&out.version, bytes + out.key_len, sizeof out.version);
   out.rows = b->order + b->first[t];
@@ -150,7 +222,7 @@ struct batch_target batch_target(const struct stream_batch *b, int32_t t)
 
 size_t batch_memory(const struct stream_batch *b)
 {
-  size_t bytes = chn_dict_memory(b->targets) + b->n * 4 * sizeof(int64_t);
+  size_t bytes = chn_dict_memory(b->targets) + b->keys.len + b->n * 4 * sizeof(int64_t);
   for (int32_t i = 0; i < b->form->fields.n_fields; i++) {
     bytes += row_builder_memory(b->fields[i]);
   }

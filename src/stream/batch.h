@@ -30,17 +30,20 @@ struct stream_batch {
   int64_t n_messages;
   struct row_builder **fields; ///< n rows, in order of arrival
   int64_t *ts;                 ///< event times
-  uint32_t *target;            ///< of each row
+  uint32_t *target;            ///< of each row; of those that are new not yet
   size_t room;
   struct chn_dict *targets; ///< key bytes, then the version in 8 bytes
-  uint32_t *order;          ///< rows by target, after batch_seal
-  uint32_t *first;          ///< of target t the rows order[first[t], first[t + 1])
+  struct chn_buf keys;      ///< those of the new rows, back to back
+  size_t *key_at;           ///< where each begins; one more
+  size_t n_new;
+  uint32_t *order;  ///< rows by target, after batch_seal
+  uint32_t *first;  ///< of target t the rows order[first[t], first[t + 1])
+  uint32_t *sorted; ///< targets by length of key, key, version
   struct stream_mark *marks;
   int32_t n_marks;
   int32_t room_marks;
-  double opened_ms;   ///< when the first message came, by the clock that never goes back
-  size_t memory;      ///< in the writer's queue
-  struct chn_buf key; ///< scratch
+  double opened_ms; ///< when the first message came, by the clock that never goes back
+  size_t memory;    ///< in the writer's queue
 };
 
 struct stream_batch *batch_new(const struct stream_form *form);
@@ -57,10 +60,11 @@ struct stream_mark *batch_mark(struct stream_batch *b, int32_t partition);
 chn_status batch_add(struct stream_batch *b, const struct evaluated *rows, size_t i,
                      int32_t partition, struct chn_err *err);
 
-/// Puts rows in the order of their targets. Nothing may be added afterwards.
+/// Puts rows in the order of their targets, and targets in that of their keys' lengths, keys and
+/// versions, which is how an LMDB store has them. Nothing may be added afterwards.
 void batch_seal(struct stream_batch *b);
 
-/// A target's key and version.
+/// The t-th target's key and version.
 struct batch_target {
   const void *key;
   size_t key_len;

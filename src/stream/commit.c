@@ -182,23 +182,34 @@ static chn_status render(struct commit *c, const struct stream_batch *b,
                      is_complete(c, b, t->version), &c->values, err);
 }
 
+static bool is_same_key(const struct kv_get *get, const struct batch_target *t)
+{
+  return get->key_len == t->key_len && memcmp(get->key, t->key, t->key_len) == 0;
+}
+
 /// Makes the puts of targets [from, to). The tiles that are stored are read first, all in one go;
-/// rows are appended to whatever is there, by this process or another (decision 0016).
+/// those of one key lie together, the oldest first. Rows are appended to whatever is there, by this
+/// process or another (decision 0016).
 static chn_status make_puts(struct commit *c, const struct stream_batch *b, int32_t from,
                             int32_t to, struct chn_err *err)
 {
+  size_t n = 0;
   for (int32_t t = from; t < to; t++) {
     const struct batch_target at = batch_target(b, t);
-    c->gets[t - from] = (struct kv_get){
-      .dataset = c->dataset, .key = at.key, .key_len = at.key_len, .after_ts = at.version
-    };
+    if (n == 0 || !is_same_key(&c->gets[n - 1], &at)) {
+      c->gets[n++] = (struct kv_get){
+        .dataset = c->dataset, .key = at.key, .key_len = at.key_len, .after_ts = at.version
+      };
+    }
   }
   const bool rows = b->form->tile_ms == 0;
-  chn_status s = rows ? CHN_OK : kv_read(c->reader, c->gets, (size_t)(to - from), err);
+  chn_status s = rows ? CHN_OK : kv_read(c->reader, c->gets, n, err);
+  const struct kv_get *get = c->gets;
   for (int32_t t = from; t < to && s == CHN_OK; t++) {
     const struct batch_target at = batch_target(b, t);
+    get += !is_same_key(get, &at);
     c->value_at[t] = c->values.len;
-    s = render(c, b, &at, &c->gets[t - from], err);
+    s = render(c, b, &at, get, err);
     c->puts[t] = (struct kv_put){ .dataset = c->dataset,
                                   .key = at.key,
                                   .key_len = at.key_len,

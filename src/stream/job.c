@@ -7,10 +7,10 @@
 #include "stream/job_int.h"
 
 enum {
-  BATCH_ROWS = 200000,
-  BATCH_BYTES = 32 << 20,
+  BATCH_ROWS = 1000000,
+  BATCH_BYTES = 64 << 20,
   IN_FLIGHT = 10,
-  IN_FLIGHT_BYTES = 256 << 20,
+  IN_FLIGHT_BYTES = 128 << 20,
   DISORDER_MS = 300000,
   IDLE_MS = 30000,
 };

@@ -7,15 +7,20 @@
 
 enum {
   WAIT_MS = 100,       ///< of a poll, so that a stop is seen
+  PENDING_MS = 2,      ///< the same while a batch waits for the writer
   DRAIN_MS = 10000,    ///< how long a partition that is taken away waits for its batches
   STATUS_MS = 1000,    ///< between looks at the lag
   MOST_CONFLICTS = 20, ///< in a row: somebody else streams the same partitions
+  POLL_ROWS = 32768,   ///< what is decoded at once stays in the cache
+  POLL_BYTES = 8 << 20,
+  BEHIND_MS = 500, ///< how long a batch that is catching up may grow
 };
 
 struct run {
   struct stream_job *j;
   double looked_ms;
   bool ended;
+  bool behind; ///< the last poll was full: more is waiting
 };
 
 // ---- partitions -------------------------------------------------------------------------------
@@ -109,12 +114,21 @@ static chn_status seal(struct stream_job *j, struct chn_err *err)
   return CHN_OK;
 }
 
-static bool is_due(const struct stream_job *j)
+/// A batch that the writer cannot begin with yet grows instead, and so does one of a stream that is
+/// behind: the more rows there are of a key, the fewer tiles are read and written for them.
+static bool is_due(const struct run *r)
 {
+  const struct stream_job *j = r->j;
   const struct stream_batch *b = j->open;
-  return has_anything(b) && (j->o.buffer_ms == 0 || (size_t)b->n_messages >= j->o.batch_rows ||
-                             batch_memory(b) >= j->o.batch_bytes ||
-                             chn_monotonic_ms() - b->opened_ms >= (double)j->o.buffer_ms);
+  if (!has_anything(b)) {
+    return false;
+  }
+  if ((size_t)b->n_messages >= j->o.batch_rows || batch_memory(b) >= j->o.batch_bytes) {
+    return true;
+  }
+  const double age = chn_monotonic_ms() - b->opened_ms;
+  return j->o.buffer_ms > 0 ? age >= (double)j->o.buffer_ms
+                            : (!r->behind || age >= BEHIND_MS) && writer_drained(j->writer, 0);
 }
 
 /// Whether the row's tile was over when it came (decision 0016).
@@ -276,6 +290,29 @@ static void look(struct run *r)
 
 // ---- events -----------------------------------------------------------------------------------
 
+static size_t most_rows(const struct stream_job *j)
+{
+  return j->o.batch_rows < POLL_ROWS ? j->o.batch_rows : POLL_ROWS;
+}
+
+static bool is_full(const struct stream_job *j, const struct stream_poll *poll)
+{
+  size_t bytes = 0;
+  for (size_t i = 0; i < poll->n; i++) {
+    bytes += poll->messages[i].len;
+  }
+  return poll->n >= most_rows(j) || bytes >= POLL_BYTES / 2;
+}
+
+/// A batch that waits for the writer is looked at often.
+static int32_t wait_of(const struct stream_job *j)
+{
+  if (j->o.buffer_ms > 0) {
+    return j->o.buffer_ms < WAIT_MS ? (int32_t)j->o.buffer_ms : WAIT_MS;
+  }
+  return has_anything(j->open) ? PENDING_MS : WAIT_MS;
+}
+
 static chn_status assigned(struct stream_job *j, const struct stream_poll *poll,
                            struct chn_err *err)
 {
@@ -354,17 +391,13 @@ static chn_status step(struct run *r, struct chn_err *err)
   // A paused source is polled on, so that the group keeps us.
   const bool room = writer_has_room(j->writer, WAIT_MS);
   source_pause(j->source, !room);
-  const bool waits = j->o.buffer_ms > 0 && j->o.buffer_ms < WAIT_MS;
   struct stream_poll poll = { 0 };
-  s = source_poll(j->source, j->o.batch_rows, j->o.batch_bytes,
-                  !room   ? 0
-                  : waits ? (int32_t)j->o.buffer_ms
-                          : WAIT_MS,
-                  &poll, err);
+  s = source_poll(j->source, most_rows(j), POLL_BYTES, room ? wait_of(j) : 0, &poll, err);
+  r->behind = s == CHN_OK && is_full(j, &poll);
   if (s == CHN_OK) {
     s = on_event(r, &poll, err);
   }
-  if (s == CHN_OK && (is_due(j) || (r->ended && has_anything(j->open)))) {
+  if (s == CHN_OK && (is_due(r) || (r->ended && has_anything(j->open)))) {
     s = seal(j, err);
   }
   look(r);
