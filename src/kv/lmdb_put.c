@@ -234,14 +234,14 @@ static void count_change(struct lmdb_key *k, const struct kv_version *v, size_t 
   }
 }
 
-// The version that `new` goes behind, or NULL. *at walks over `old` as the news ascend.
-static const struct kv_version *appended_to(const struct lmdb_new *new,
+// The version that `put` goes behind, or NULL. *at walks over `old` as the news ascend.
+static const struct kv_version *appended_to(const struct lmdb_new *put,
                                             const struct kv_version *old, size_t count, size_t *at)
 {
-  while (*at < count && old[*at].ts < new->version.ts) {
+  while (*at < count && old[*at].ts < put->version.ts) {
     ++*at;
   }
-  return new->append &&*at < count &&old[*at].ts == new->version.ts ? &old[*at] : NULL;
+  return put->append && *at < count && old[*at].ts == put->version.ts ? &old[*at] : NULL;
 }
 
 // What each of the news puts in the place of what is stored.

@@ -129,14 +129,14 @@ static struct lmdb_new new_of(struct lmdb_joined *joined, const struct ordered *
     from--;
   }
   const struct kv_put *p = puts[from].put;
-  struct lmdb_new new = { { .ts = p->ts, .data = p->value, .len = p->value_len }, p->append };
+  struct lmdb_new put = { { .ts = p->ts, .data = p->value, .len = p->value_len }, p->append };
   if (from < count - 1) {
-    new.version = (struct kv_version){ .ts = p->ts };
+    put.version = (struct kv_version){ .ts = p->ts };
     for (size_t i = from; i < count; i++) {
-      lmdb_joined_add(joined, &new.version, puts[i].put->value, puts[i].put->value_len);
+      lmdb_joined_add(joined, &put.version, puts[i].put->value, puts[i].put->value_len);
     }
   }
-  return new;
+  return put;
 }
 
 // What the puts of one key leave, ascending and without doubles.
