@@ -72,7 +72,12 @@ static void fill_streamed(struct kv_store *store, int32_t dataset, const char *v
     for (uint32_t i = 0; i < SOME; i++) {
       const size_t n = key_of(keys[i], first + i);
       for (int t = 0; t < versions; t++) {
-        puts[count++] = (struct kv_put){ dataset, keys[i], n, value, 60, 1000 + t, false };
+        puts[count++] = (struct kv_put){ .dataset = dataset,
+                                         .key = keys[i],
+                                         .key_len = n,
+                                         .value = value,
+                                         .value_len = 60,
+                                         .ts = 1000 + t };
       }
     }
     must(kv_commit(store, puts, count, NULL, 0, &err), &err);
@@ -118,7 +123,12 @@ static void stream(struct kv_store *store, const char *name, const char *what, i
     for (int i = 0; i < poll; i++) {
       const size_t len = key_of(keys[i], random_below(&state, KEYS));
       const int64_t ts = polls ? n / polls : (int64_t)n * poll + i;
-      puts[i] = (struct kv_put){ dataset, keys[i], len, value, sizeof value, ts * 1000, false };
+      puts[i] = (struct kv_put){ .dataset = dataset,
+                                 .key = keys[i],
+                                 .key_len = len,
+                                 .value = value,
+                                 .value_len = sizeof value,
+                                 .ts = ts * 1000 };
     }
     must(kv_commit(store, puts, (size_t)poll, NULL, 0, &err), &err);
   }

@@ -230,13 +230,12 @@ static void fill_user(struct filler *f, struct kv_put *puts, uint32_t user, int6
       ts += (int64_t)(next_random(&f->state) % (uint64_t)step);
       filler_row(f);
     }
-    puts[i] = (struct kv_put){ f->gb->stream_set,
-                               (const void *)key_at,
-                               key_len,
-                               (const void *)at,
-                               f->bytes.len - at,
-                               ts,
-                               false };
+    puts[i] = (struct kv_put){ .dataset = f->gb->stream_set,
+                               .key = (const void *)key_at,
+                               .key_len = key_len,
+                               .value = (const void *)at,
+                               .value_len = f->bytes.len - at,
+                               .ts = ts };
   }
 }
 
