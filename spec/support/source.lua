@@ -52,6 +52,8 @@ function Source:poll(wait_ms, most, most_bytes, kept)
   return poll
 end
 
+jit.off(Source.poll) -- it may call back into Lua
+
 --- @return string? message, integer? code of the failure
 function Source:start(partition, offset)
   local err = ffi.new('struct chn_err')

@@ -4,7 +4,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LONGEST = 64 }; // a longer name is never near
+enum {
+  LONGEST = 256, ///< bytes of names that are compared
+  NEAR = 64,     ///< a longer name is never near
+  MOST = 16,
+};
 
 static size_t least(size_t x, size_t y)
 {
@@ -44,9 +48,9 @@ const char *chn_near(const char *word, const char *const *names, size_t n)
   const size_t len = strlen(word);
   size_t best = len < 3 ? 2 : len / 3 + 1;
   const char *found = NULL;
-  for (size_t i = 0; i < n && len <= LONGEST; i++) {
+  for (size_t i = 0; i < n && len <= NEAR; i++) {
     const size_t other = strlen(names[i]);
-    if (other > LONGEST) {
+    if (other > NEAR) {
       continue;
     }
     const size_t d = distance(word, len, names[i], other);
@@ -54,6 +58,31 @@ const char *chn_near(const char *word, const char *const *names, size_t n)
       best = d;
       found = names[i];
     }
+  }
+  return found;
+}
+
+size_t chn_nearest(const char *word, const char *const *names, size_t n, const char **out,
+                   size_t most)
+{
+  size_t distances[MOST];
+  size_t found = 0;
+  const size_t len = least(strlen(word), LONGEST);
+  most = least(most, MOST);
+  for (size_t i = 0; i < n && most > 0; i++) {
+    const size_t d = distance(word, len, names[i], least(strlen(names[i]), LONGEST));
+    size_t at = found;
+    while (at > 0 && distances[at - 1] > d) {
+      at--;
+    }
+    if (at == most) {
+      continue;
+    }
+    found = least(found + 1, most);
+    memmove(&distances[at + 1], &distances[at], (found - at - 1) * sizeof *distances);
+    memmove(&out[at + 1], &out[at], (found - at - 1) * sizeof *out);
+    distances[at] = d;
+    out[at] = names[i];
   }
   return found;
 }

@@ -24,4 +24,24 @@ describe('base near', function()
     assert.is_nil(near('amount'))
     assert.is_nil(near(('x'):rep(200), ('x'):rep(199)))
   end)
+
+  it('lists the nearest ones, whatever their distance', function()
+    local function nearest(most, word, ...)
+      local names, out = { ... }, ffi.new('const char *[16]')
+      local found = {}
+      for i = 1, tonumber(C.chn_nearest(word, ffi.new('const char *[?]', #names + 1, names), #names, out, most)) do
+        found[i] = ffi.string(out[i - 1])
+      end
+      return found
+    end
+    assert.same({ 'abc', 'abd', 'axx' }, nearest(3, 'abc', 'zzz', 'axx', 'abd', 'yyy', 'abc'))
+    assert.same({ 'x', 'y' }, nearest(5, 'abc', 'x', 'y'))
+    assert.same({}, nearest(5, 'abc'))
+    assert.same({}, nearest(0, 'abc', 'abc'))
+    assert.same({ ('x'):rep(300), 'x' }, nearest(2, ('x'):rep(280), 'x', ('x'):rep(300)))
+    local many = {}
+    for i = 1, 40 do many[i] = ('x'):rep(41 - i) end
+    assert.equal(16, #nearest(99, 'x', unpack(many)))
+    assert.same({ 'x', 'xx', 'xxx' }, nearest(3, 'x', unpack(many)))
+  end)
 end)
