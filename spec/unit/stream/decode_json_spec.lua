@@ -1,5 +1,7 @@
 -- stream/decode.h, serde=json: objects to rows.
+local ffi = require('ffi')
 local decode = require('spec.support.decode')
+local C = require('spec.support.cdef').load('codec/json.h')
 local cols = decode.cols
 
 local function one(columns, text)
@@ -143,5 +145,55 @@ describe('JSON messages', function()
     local d, why = decode.open({ columns = three, topic = 'serde=jsn' })
     assert.is_nil(d)
     assert.truthy(why:find('topic clicks: serde=jsn is unknown; there are json', 1, true), why)
+  end)
+end)
+
+describe('JSON messages of any origin', function()
+  local columns = { { 'a', 'long' }, { 'b', 'string' }, { 'c', 'list<struct<x:int,y:map<string,double>>>' }, { 'd', 'binary' },
+    { 'e', 'map<string,list<boolean>>' }, { 'f', 'float' } }
+  local row = '{"a":-12,"b":"x\\u00e9 and \\"more\\" of it","c":[{"x":1,"y":{"k":0.5,"\\u006b2":null}},{}],'
+    .. '"d":"AAEC","u":[{"v":1e5}],'
+    .. '"e":{"p":[true,null,false]},"f":1.5E1}'
+  local envelope = ('{"schema":null,"payload":{"before":%s,"after":%s,"op":"u","ts_ms":5,"source":{"ts_ms":4}}}'):format(row,
+    row:gsub('%-12', '7'))
+
+  --- What the parser refuses besides may stand in members that no column asks for.
+  local function is_json(text)
+    local arena, out, err = ffi.new('struct arena'), ffi.new('const struct codec_json *[1]'), ffi.new('struct chn_err')
+    local good = C.codec_json_parse(arena, text, #text, 'it', out, err) == 0
+    C.arena_deinit(arena)
+    local why = not good and ffi.string(err.msg)
+    return good or why:match('stands twice') or why:match('NUL character') or why:match('beyond the range of double')
+  end
+
+  local function check(random, number, decoder, text, most)
+    local pieces = { '', '', '"', '{', '}', '[', ']', ',', ':', '\\',
+      '\\u00', '\255', '\0', '0', '-', '.', 'e9', 'null', 'true', '"a":', ' ' }
+    for _ = 1, 60 do
+      local texts = {}
+      for i = 1, 20 do
+        local t = text
+        for _ = 1, random(1, 3) do
+          local at = random(1, #t + 1)
+          t = t:sub(1, at - 1) .. pieces[random(1, #pieces)] .. t:sub(at + random(0, 3))
+        end
+        texts[i] = t
+      end
+      local _, rejected, from = decode.run(decoder, texts)
+      local seen, given = {}, 0
+      for _, i in ipairs(from) do
+        given = given + (seen[i] and 0 or 1)
+        seen[i] = (seen[i] or 0) + 1
+        assert.is_true(seen[i] <= most, 'seed ' .. number)
+        assert.truthy(is_json(texts[i + 1]), ('seed %d: %q'):format(number, texts[i + 1]))
+      end
+      if most == 1 then assert.equal(20, given + #rejected, 'seed ' .. number) end
+    end
+  end
+
+  it('give rows or a reason, and rows only of JSON', function()
+    local random, number = require('spec.support.seed').random('stream decode json')
+    check(random, number, assert(decode.open({ columns = columns })), row, 1)
+    check(random, number, assert(decode.open({ columns = columns, entities = true })), envelope, 2)
   end)
 end)

@@ -10,6 +10,12 @@ local seed = require('spec.support.seed')
 
 local wh, keep = rows_of.open('/nonexistent', {})
 
+-- Closed before the warehouse: finalizers have no order.
+local opened = {}
+teardown(function()
+  for _, e in ipairs(opened) do C.stream_evaluate_close(e) end
+end)
+
 --- @param o table columns, keys, inputs, selects { { name, sql } }?, wheres?, time?, entities?, tiled?
 local function open(o)
   local arena = cols.arena()
@@ -44,7 +50,8 @@ local function open(o)
   if C.stream_evaluate_open(wh, serving, not o.no_query and q or nil, e.schema, out, err) ~= C.CHN_OK then
     return nil, ffi.string(err.msg)
   end
-  e.c = ffi.gc(out[0], C.stream_evaluate_close)
+  e.c = out[0]
+  opened[#opened + 1] = e.c
   return e
 end
 
@@ -207,8 +214,8 @@ describe('evaluation of random rows', function()
       "coalesce(user, 'nobody or somebody long')" },
     double = { 'amount', 'amount / n', 'abs(amount)', 'CAST(n AS DOUBLE)', "CASE WHEN flag THEN amount ELSE 0.0D END",
       'CAST(user AS DOUBLE)' },
-    long = { 'at', 'at + n', 'CAST(amount AS BIGINT)', 'length(user) * 10000000000', 'at % 7' },
-    int = { 'n', 'n + 1', 'length(user)', 'CAST(user AS INT)', 'n DIV 2' },
+    long = { 'at', 'at + n', 'CAST(amount AS BIGINT)', 'length(user) * 10000000000', 'at % 7', 'n DIV 2' },
+    int = { 'n', 'n + 1', 'length(user)', 'CAST(user AS INT)' },
   }
   local WHERES = { 'n > 2', 'amount IS NOT NULL', "user LIKE '%a%'", 'flag', 'NOT flag OR n = 1', 'at % 2 = 0',
     'n IN (1, 2, 3, NULL)', 'amount > n' }
