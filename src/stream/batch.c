@@ -29,6 +29,10 @@ void batch_free(struct stream_batch *b)
     row_builder_free(b->fields[i]);
   }
   free(b->fields);
+  chn_buf_deinit(&b->values);
+  chn_buf_deinit(&b->payloads);
+  free(b->value_at);
+  free(b->origins);
   free(b->ts);
   free(b->target);
   free(b->order);
@@ -54,7 +58,11 @@ void batch_clear(struct stream_batch *b)
   b->n_new = 0;
   b->n = 0;
   b->n_messages = 0;
+  b->bytes = 0;
   b->n_marks = 0;
+  b->told = false;
+  chn_buf_clear(&b->values);
+  chn_buf_clear(&b->payloads);
 }
 
 struct stream_mark *batch_mark(struct stream_batch *b, int32_t partition)
@@ -78,6 +86,12 @@ static void make_room(struct stream_batch *b)
     b->room = b->room > 0 ? 2 * b->room : 1024;
     b->ts = chn_realloc(b->ts, b->room * sizeof *b->ts);
     b->target = chn_realloc(b->target, b->room * sizeof *b->target);
+    if (b->form->tile_ms == 0) {
+      b->value_at = chn_realloc(b->value_at, b->room * sizeof *b->value_at);
+    }
+    if (b->form->picky) {
+      b->origins = chn_realloc(b->origins, b->room * sizeof *b->origins);
+    }
   }
 }
 
@@ -88,13 +102,9 @@ static int64_t tile_start(int64_t ts, int64_t tile)
   return ts - (rest < 0 ? rest + tile : rest);
 }
 
-static int64_t version_of(const struct stream_form *form, const struct evaluated *rows, size_t i,
-                          int32_t partition)
+int64_t batch_tile_end(int64_t ts, int64_t tile_ms)
 {
-  if (form->tile_ms > 0) {
-    return tile_start(rows->ts[rows->row[i]], form->tile_ms) + partition;
-  }
-  return rows->ts[rows->row[i]];
+  return tile_start(ts, tile_ms) + tile_ms;
 }
 
 /// Finds the targets of the new rows, many at once.
@@ -105,23 +115,67 @@ static void find_targets(struct stream_batch *b)
   b->n_new = 0;
 }
 
+static void keep_message(struct stream_batch *b, const struct stream_message *m)
+{
+  b->origins[b->n] = (struct batch_origin){ *m, b->payloads.len };
+  if (m->len > 0) {
+    chn_buf_add(&b->payloads, m->data, m->len);
+  }
+}
+
+struct stream_message batch_message(const struct stream_batch *b, uint32_t row, int64_t version)
+{
+  if (b->origins == NULL) {
+    const int64_t partition = version - tile_start(version, b->form->tile_ms);
+    return (
+        struct stream_message){ .partition = (int32_t)partition, .offset = -1, .ts = INT64_MIN };
+  }
+  const struct batch_origin *o = &b->origins[row];
+  struct stream_message m = o->message;
+  m.data = m.data != NULL ? chn_buf_str(&b->payloads) + o->at : NULL;
+  m.key = NULL; // it is not kept
+  m.key_len = 0;
+  return m;
+}
+
+/// Adds what the row itself is in its batch: the inputs of a tile, or its record.
+static chn_status add_value(struct stream_batch *b, const struct evaluated *rows, uint32_t row,
+                            const struct stream_message *m, struct chn_err *err)
+{
+  chn_status s = CHN_OK;
+  if (b->form->tile_ms == 0) {
+    s = avro_encode(b->form->serving->stream, rows->inputs, row, &b->values, err);
+    b->value_at[b->n] = b->values.len;
+    return s;
+  }
+  for (int32_t f = 0; f < b->form->fields.n_fields; f++) {
+    row_builder_append(b->fields[f], &rows->inputs[f], row, 1);
+  }
+  if (b->form->picky) {
+    keep_message(b, m);
+  }
+  return s;
+}
+
 chn_status batch_add(struct stream_batch *b, const struct evaluated *rows, size_t i,
-                     int32_t partition, struct chn_err *err)
+                     const struct stream_message *m, struct chn_err *err)
 {
   const uint32_t row = rows->row[i];
+  const int64_t ts = rows->ts[row];
+  const int64_t tile = b->form->tile_ms;
   const size_t begin = b->keys.len;
-  const chn_status s = avro_encode(b->form->serving->key, rows->keys, row, &b->keys, err);
+  chn_status s = avro_encode(b->form->serving->key, rows->keys, row, &b->keys, err);
+  if (s == CHN_OK) {
+    make_room(b);
+    s = add_value(b, rows, row, m, err);
+  }
   if (s != CHN_OK) {
     b->keys.len = begin;
     return s;
   }
-  const int64_t version = version_of(b->form, rows, i, partition);
+  const int64_t version = tile > 0 ? tile_start(ts, tile) + m->partition : ts;
   chn_buf_add(&b->keys, &version, sizeof version);
-  make_room(b);
-  b->ts[b->n] = rows->ts[row];
-  for (int32_t f = 0; f < b->form->fields.n_fields; f++) {
-    row_builder_append(b->fields[f], &rows->inputs[f], row, 1);
-  }
+  b->ts[b->n] = ts;
   b->n++;
   b->key_at[++b->n_new] = b->keys.len;
   if (b->n_new == NEW_ROWS) {
@@ -222,7 +276,12 @@ struct batch_target batch_target(const struct stream_batch *b, int32_t rank)
 
 size_t batch_memory(const struct stream_batch *b)
 {
-  size_t bytes = chn_dict_memory(b->targets) + b->keys.len + b->n * 4 * sizeof(int64_t);
+  const size_t row = sizeof *b->ts + sizeof *b->target + sizeof *b->order +
+                     (b->value_at != NULL ? sizeof *b->value_at : 0) +
+                     (b->origins != NULL ? sizeof *b->origins : 0);
+  size_t bytes = chn_dict_memory(b->targets) + b->room * row + b->values.cap + b->keys.cap +
+                 b->payloads.cap +
+                 (size_t)batch_targets(b) * (sizeof *b->first + sizeof *b->sorted);
   for (int32_t i = 0; i < b->form->fields.n_fields; i++) {
     bytes += row_builder_memory(b->fields[i]);
   }

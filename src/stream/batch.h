@@ -1,7 +1,8 @@
 /// batch.h: evaluated rows grouped by what they are written to.
 ///
 /// A *target* is one version in the store: (key, tile start + partition) for tiles, (key, ts) for
-/// rows. Rows of a target keep the order in which they came.
+/// rows. Rows of a target keep the order in which they came. Where a tile may refuse a row, a batch
+/// keeps its message, so that it can be shown.
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
@@ -12,8 +13,9 @@
 /// What a GroupBy's stream looks like in the store; outlives its batches.
 struct stream_form {
   const struct model_serving *serving;
-  struct row_schema fields; ///< what a batch keeps of a row: a tile's inputs, or a row's fields
+  struct row_schema fields; ///< a tile's inputs; none for rows
   int64_t tile_ms;          ///< 0: rows
+  bool picky;               ///< a tile may refuse a row: lists of other lengths, nulls in lists
 };
 
 /// How far a partition has been read.
@@ -23,14 +25,25 @@ struct stream_mark {
   int64_t newest; ///< greatest event time so far; INT64_MIN: none
 };
 
+/// The message that a row came from, its bytes at payloads[at, at + len).
+struct batch_origin {
+  struct stream_message message;
+  size_t at;
+};
+
 struct stream_batch {
   struct stream_batch *link; ///< whoever has it
   const struct stream_form *form;
   size_t n; ///< rows
   int64_t n_messages;
-  struct row_builder **fields; ///< n rows, in order of arrival
-  int64_t *ts;                 ///< event times
-  uint32_t *target;            ///< of each row; of those that are new not yet
+  size_t bytes;                 ///< of the messages
+  struct row_builder **fields;  ///< of tiles: n rows, in order of arrival
+  struct chn_buf values;        ///< of rows: their records, one behind the other
+  size_t *value_at;             ///< where each ends
+  int64_t *ts;                  ///< event times
+  uint32_t *target;             ///< of each row; of those that are new not yet
+  struct batch_origin *origins; ///< of picky tiles
+  struct chn_buf payloads;
   size_t room;
   struct chn_dict *targets; ///< key bytes, then the version in 8 bytes
   struct chn_buf keys;      ///< those of the new rows, back to back
@@ -44,6 +57,7 @@ struct stream_batch {
   int32_t room_marks;
   double opened_ms; ///< when the first message came, by the clock that never goes back
   size_t memory;    ///< in the writer's queue
+  bool told;        ///< what its tiles refused was rejected
 };
 
 struct stream_batch *batch_new(const struct stream_form *form);
@@ -55,10 +69,13 @@ void batch_clear(struct stream_batch *b);
 /// The mark of a partition, made at `next` = -1 when it is new.
 struct stream_mark *batch_mark(struct stream_batch *b, int32_t partition);
 
-/// Adds row `i` of evaluated rows, a message of `partition`. CHN_E_ARGUMENT when the key has no
-/// Avro form; the batch is then as before.
+/// Adds row `i` of evaluated rows, of message `m`. CHN_E_ARGUMENT when the key, or a row that is
+/// stored as it is, has no Avro form; the batch is then as before.
 chn_status batch_add(struct stream_batch *b, const struct evaluated *rows, size_t i,
-                     int32_t partition, struct chn_err *err);
+                     const struct stream_message *m, struct chn_err *err);
+
+/// The message of a row; without bytes and offset (-1) where the form is not picky.
+struct stream_message batch_message(const struct stream_batch *b, uint32_t row, int64_t version);
 
 /// Puts rows in the order of their targets, and targets in that of their keys' lengths, keys and
 /// versions, which is how an LMDB store has them. Nothing may be added afterwards.
@@ -75,5 +92,8 @@ struct batch_target {
 struct batch_target batch_target(const struct stream_batch *b, int32_t t);
 int32_t batch_targets(const struct stream_batch *b);
 
-/// Bytes of memory it holds.
+/// The end of the tile that holds ts, also before 1970.
+int64_t batch_tile_end(int64_t ts, int64_t tile_ms);
+
+/// Bytes of memory it holds, also where it is empty.
 size_t batch_memory(const struct stream_batch *b);

@@ -8,6 +8,13 @@
 /// Keys asked of the store in one go.
 enum { CHUNK = 1024 };
 
+/// A row that its tile cannot take.
+struct refused {
+  uint32_t row;
+  int64_t version;
+  size_t why; ///< where the text lies in `whys`
+};
+
 struct commit {
   const struct writer_options *o;
   int32_t dataset;
@@ -20,6 +27,10 @@ struct commit {
   size_t *value_at; ///< of each put where its value is in `values`, which moves as it grows
   size_t room;
   struct chn_buf values;
+  size_t n_puts;
+  struct refused *refused;
+  size_t n_refused;
+  struct chn_buf whys; ///< NUL-terminated
 };
 
 chn_status commit_open(const struct writer_options *o, struct commit **out, struct chn_err *err)
@@ -56,6 +67,8 @@ void commit_close(struct commit *c)
   free(c->puts);
   free(c->value_at);
   chn_buf_deinit(&c->values);
+  free(c->refused);
+  chn_buf_deinit(&c->whys);
   free(c);
 }
 
@@ -170,16 +183,41 @@ static const struct kv_version *stored(const struct kv_get *get, int64_t version
   return NULL;
 }
 
+static void refuse(void *self, uint32_t row, int64_t version, const char *why)
+{
+  struct commit *c = self;
+  c->refused = chn_realloc(c->refused, (c->n_refused + 1) * sizeof *c->refused);
+  c->refused[c->n_refused++] = (struct refused){ row, version, c->whys.len };
+  chn_buf_add(&c->whys, why, strlen(why) + 1);
+}
+
+/// Rejects what was refused, once a batch, however often it is tried.
+static chn_status tell_refused(struct commit *c, struct stream_batch *b, struct chn_err *err)
+{
+  chn_status s = CHN_OK;
+  for (size_t i = 0; i < c->n_refused && s == CHN_OK && !b->told; i++) {
+    const struct stream_message m = batch_message(b, c->refused[i].row, c->refused[i].version);
+    s = c->o->refuse(c->o->self, &m, c->whys.data + c->refused[i].why, err);
+  }
+  if (s == CHN_OK && c->n_refused > 0 && !b->told) {
+    s = c->o->refuse(c->o->self, NULL, NULL, err);
+  }
+  b->told = b->told || s == CHN_OK;
+  return s;
+}
+
 static chn_status render(struct commit *c, const struct stream_batch *b,
                          const struct batch_target *t, const struct kv_get *get,
                          struct chn_err *err)
 {
   if (b->form->tile_ms == 0) {
-    return target_rows(c->target, b, t, &c->values, err);
+    target_rows(b, t, &c->values);
+    return CHN_OK;
   }
   const struct kv_version *old = stored(get, t->version);
+  const struct target_refuse refused = { refuse, c };
   return target_tile(c->target, b, t, old != NULL ? old->data : NULL, old != NULL ? old->len : 0,
-                     is_complete(c, b, t->version), &c->values, err);
+                     is_complete(c, b, t->version), &refused, &c->values, err);
 }
 
 static bool is_same_key(const struct kv_get *get, const struct batch_target *t)
@@ -208,14 +246,17 @@ static chn_status make_puts(struct commit *c, const struct stream_batch *b, int3
   for (int32_t t = from; t < to && s == CHN_OK; t++) {
     const struct batch_target at = batch_target(b, t);
     get += !is_same_key(get, &at);
-    c->value_at[t] = c->values.len;
+    const size_t before = c->values.len;
     s = render(c, b, &at, get, err);
-    c->puts[t] = (struct kv_put){ .dataset = c->dataset,
-                                  .key = at.key,
-                                  .key_len = at.key_len,
-                                  .value_len = c->values.len - c->value_at[t],
-                                  .ts = at.version,
-                                  .append = rows };
+    if (c->values.len > before) { // else the tile refused all there was for it
+      c->value_at[c->n_puts] = before;
+      c->puts[c->n_puts++] = (struct kv_put){ .dataset = c->dataset,
+                                              .key = at.key,
+                                              .key_len = at.key_len,
+                                              .value_len = c->values.len - before,
+                                              .ts = at.version,
+                                              .append = rows };
+    }
   }
   return s;
 }
@@ -229,6 +270,8 @@ static chn_status make_all_puts(struct commit *c, const struct stream_batch *b, 
     c->value_at = chn_realloc(c->value_at, c->room * sizeof *c->value_at);
   }
   chn_buf_clear(&c->values);
+  chn_buf_clear(&c->whys);
+  c->n_refused = c->n_puts = 0;
   chn_status s = kv_read_begin(c->reader, err);
   if (s != CHN_OK) {
     return s;
@@ -237,8 +280,11 @@ static chn_status make_all_puts(struct commit *c, const struct stream_batch *b, 
     s = make_puts(c, b, from, n - from < CHUNK ? n : from + CHUNK, err);
   }
   kv_read_end(c->reader);
-  for (int32_t t = 0; t < n && s == CHN_OK; t++) {
-    c->puts[t].value = c->values.data + c->value_at[t];
+  if (s == CHN_OK && c->values.truncated) {
+    s = chn_fail(err, CHN_E_MEMORY, "the tiles of a batch are more than 1 GiB");
+  }
+  for (size_t i = 0; i < c->n_puts && s == CHN_OK; i++) {
+    c->puts[i].value = c->values.data + c->value_at[i];
   }
   return s;
 }
@@ -247,17 +293,21 @@ static void show(const struct commit *c, const struct stream_batch *b)
 {
   struct chn_buf line = { 0 };
   chn_buf_addf(&line, "%s: would write %d %s of %zu rows, %zu bytes", b->form->serving->name,
-               batch_targets(b), b->form->tile_ms > 0 ? "tiles" : "versions", b->n, c->values.len);
+               (int32_t)c->n_puts, b->form->tile_ms > 0 ? "tiles" : "versions", b->n,
+               c->values.len);
   if (c->o->log != NULL) {
     c->o->log(c->o->self, chn_buf_str(&line));
   }
   chn_buf_deinit(&line);
 }
 
-chn_status commit_batch(struct commit *c, const struct stream_batch *b, int64_t *written,
+chn_status commit_batch(struct commit *c, struct stream_batch *b, int64_t *written,
                         struct chn_err *err)
 {
   chn_status s = make_all_puts(c, b, err);
+  if (s == CHN_OK) {
+    s = tell_refused(c, b, err);
+  }
   *written = 0;
   if (s != CHN_OK || c->o->dry) {
     if (s == CHN_OK) {
@@ -277,14 +327,19 @@ chn_status commit_batch(struct commit *c, const struct stream_batch *b, int64_t 
                                  .expect = m->set ? m->text : NULL,
                                  .expect_len = m->set ? strlen(m->text) : 0 };
   }
-  s = kv_commit(c->o->store, c->puts, (size_t)batch_targets(b), marks, (size_t)b->n_marks, err);
+  s = kv_commit(c->o->store, c->puts, c->n_puts, marks, (size_t)b->n_marks, err);
   for (int32_t i = 0; i < b->n_marks && s == CHN_OK; i++) {
     struct commit_mark *m = mark_of(c, b->marks[i].partition);
     memcpy(m->text, texts[i], sizeof m->text);
     m->set = true;
   }
-  *written = s == CHN_OK ? batch_targets(b) : 0;
+  *written = s == CHN_OK ? (int64_t)c->n_puts : 0;
   free(marks);
   free(texts);
   return s;
+}
+
+size_t commit_bytes(const struct commit *c)
+{
+  return c->values.len;
 }

@@ -121,16 +121,30 @@ static chn_status find_topic(struct stream_job *j, const struct model_group_by *
   return stream_topic_parse(&j->arena, text, &j->topic, err);
 }
 
+/// Whether a tile may refuse a row: element-wise lists must have one length, and Avro has no null
+/// in a list or map that is kept whole.
+static bool is_picky(const struct agg_plan *aggs)
+{
+  for (int32_t i = 0; i < aggs->n_bases; i++) {
+    const struct agg_part *p = &aggs->bases[i];
+    if (p->shape == AGG_SHAPE_ELEMENTS || p->value->n_fields > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static void set_form(struct stream_job *j)
 {
   const bool tiles = j->serving.tiled;
   const int64_t hop = model_serving_tile_ms(&j->serving);
   j->form = (struct stream_form){
     .serving = &j->serving,
-    .fields = tiles ? j->serving.aggs->inputs : avro_columns(&j->arena, j->serving.stream, true),
+    .fields = tiles ? j->serving.aggs->inputs : (struct row_schema){ 0 },
     .tile_ms = !tiles    ? 0
                : hop > 0 ? hop
                          : 86400000,
+    .picky = tiles && is_picky(j->serving.aggs),
   };
 }
 
@@ -184,9 +198,20 @@ static chn_status open_steps(struct stream_job *j, struct chn_err *err)
   return s;
 }
 
+static chn_status refuse(void *self, const struct stream_message *m, const char *why,
+                         struct chn_err *err)
+{
+  struct stream_job *j = self;
+  return m != NULL ? stream_reject(j->rejects, m, STREAM_BAD_TILE, why, err)
+                   : stream_rejects_flush(j->rejects, err);
+}
+
 static chn_status open_writer(struct stream_job *j, struct chn_err *err)
 {
-  const char *name = j->o.file != NULL ? j->o.file : j->topic.name;
+  // A file is the same by whatever path it is named.
+  char *path = j->o.file != NULL ? realpath(j->o.file, NULL) : NULL;
+  const char *name = path != NULL ? arena_strdup(&j->arena, path) : j->topic.name;
+  free(path);
   const struct writer_options w = {
     .store = j->store,
     .form = &j->form,
@@ -197,6 +222,7 @@ static chn_status open_writer(struct stream_job *j, struct chn_err *err)
     .dry = j->o.dry,
     .source = j->source,
     .metrics = &j->metrics,
+    .refuse = refuse,
     .log = log_line,
     .self = j,
   };
@@ -268,6 +294,7 @@ void stream_job_close(struct stream_job *job)
   stream_rejects_free(job->rejects);
   stream_metrics_deinit(&job->metrics);
   free(job->partitions);
+  free(job->some);
   arena_deinit(&job->arena);
   free(job);
 }

@@ -9,10 +9,11 @@
 /// A partition that is ours.
 struct job_partition {
   int32_t id;
-  int64_t next;    ///< offset of the first message not read
-  int64_t newest;  ///< greatest event time read
-  double heard_ms; ///< when its last message came
-  bool touched;    ///< scratch
+  int64_t next;      ///< offset of the first message not read
+  int64_t newest;    ///< greatest event time read
+  int64_t first_end; ///< the earliest end of its tiles in the open batch; INT64_MAX: none
+  double heard_ms;   ///< when its last message came
+  bool touched;      ///< scratch
 };
 
 struct stream_job {
@@ -31,7 +32,8 @@ struct stream_job {
   struct stream_evaluate *evaluate;
   struct stream_rejects *rejects;
   struct stream_writer *writer;
-  struct stream_batch *open; ///< being filled
+  struct stream_batch *open;   ///< being filled
+  struct stream_message *some; ///< scratch
   struct job_partition *partitions;
   int32_t n_partitions;
   int32_t conflicts; ///< since something was last written

@@ -1,6 +1,7 @@
 // The run of a job: polls become batches, batches go to the writer.
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/time.h"
 #include "stream/job_int.h"
@@ -15,6 +16,10 @@ enum {
   POLL_BYTES = 8 << 20,
   BEHIND_MS = 500, ///< how long a batch that is catching up may grow
 };
+
+/// Some 270,000 years from 1970. What is farther is no time in milliseconds, and with it as the
+/// newest event all that comes after would be late.
+static const int64_t FARTHEST_MS = 8640000000000000;
 
 struct run {
   struct stream_job *j;
@@ -44,11 +49,47 @@ static void forget(struct stream_job *j, int32_t id)
   }
 }
 
-/// Goes on where the store says. The writer must have nothing of the partition.
+static bool stopping(const struct stream_job *j)
+{
+  return atomic_load(&j->stop);
+}
+
+static void say(const struct stream_job *j, const char *what)
+{
+  struct chn_buf line = { 0 };
+  if (j->o.log != NULL) {
+    chn_buf_addf(&line, "%s: %s", j->name, what);
+    j->o.log(j->o.log_self, chn_buf_str(&line));
+  }
+  chn_buf_deinit(&line);
+}
+
+/// Waits until nothing is queued; false when the run is to end before.
+static bool idle(struct stream_job *j)
+{
+  while (!writer_drained(j->writer, WAIT_MS)) {
+    if (stopping(j)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Goes on where the store says, as soon as it says something. Nothing happens when the run is to
+/// end before.
 static chn_status take(struct stream_job *j, int32_t id, struct chn_err *err)
 {
   struct stream_mark mark;
-  chn_status s = writer_take(j->writer, id, &mark, err);
+  chn_status s = CHN_OK;
+  do {
+    if (s != CHN_OK) {
+      nanosleep(&(struct timespec){ .tv_nsec = WAIT_MS * 1000000L }, NULL);
+    }
+    if (!idle(j) || (s != CHN_OK && stopping(j))) {
+      return CHN_OK;
+    }
+    s = writer_take(j->writer, id, &mark, err);
+  } while (s == CHN_E_IO);
   if (s == CHN_OK) {
     s = source_start(j->source, id, mark.next, err);
   }
@@ -62,13 +103,12 @@ static chn_status take(struct stream_job *j, int32_t id, struct chn_err *err)
     p = &j->partitions[j->n_partitions++];
     atomic_store(&j->owned, j->n_partitions);
   }
-  *p = (struct job_partition){ id, mark.next, mark.newest, chn_monotonic_ms(), false };
+  *p = (struct job_partition){ .id = id,
+                               .next = mark.next,
+                               .newest = mark.newest,
+                               .first_end = INT64_MAX,
+                               .heard_ms = chn_monotonic_ms() };
   return CHN_OK;
-}
-
-static bool stopping(const struct stream_job *j)
-{
-  return atomic_load(&j->stop);
 }
 
 /// Waits until the store has all that was queued; false when it cannot or shall not be waited for.
@@ -111,7 +151,28 @@ static chn_status seal(struct stream_job *j, struct chn_err *err)
   batch_seal(j->open);
   writer_put(j->writer, j->open);
   j->open = writer_batch(j->writer);
+  for (int32_t i = 0; i < j->n_partitions; i++) {
+    j->partitions[i].first_end = INT64_MAX;
+  }
   return CHN_OK;
+}
+
+/// A tile that waits to be written has ended.
+static bool is_over(const struct stream_job *j)
+{
+  for (int32_t i = 0; i < j->n_partitions; i++) {
+    const struct job_partition *p = &j->partitions[i];
+    if (p->first_end != INT64_MAX && p->first_end <= p->newest - j->o.disorder_ms) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static size_t batch_rows(const struct stream_job *j)
+{
+  const size_t rows = writer_rows(j->writer);
+  return rows < j->o.batch_rows ? rows : j->o.batch_rows;
 }
 
 /// A batch that the writer cannot begin with yet grows instead, and so does one of a stream that is
@@ -123,11 +184,11 @@ static bool is_due(const struct run *r)
   if (!has_anything(b)) {
     return false;
   }
-  if ((size_t)b->n_messages >= j->o.batch_rows || batch_memory(b) >= j->o.batch_bytes) {
+  if ((size_t)b->n_messages >= batch_rows(j) || b->bytes >= j->o.batch_bytes) {
     return true;
   }
   const double age = chn_monotonic_ms() - b->opened_ms;
-  return j->o.buffer_ms > 0 ? age >= (double)j->o.buffer_ms
+  return j->o.buffer_ms > 0 ? is_over(j) || age >= (double)j->o.buffer_ms
                             : (!r->behind || age >= BEHIND_MS) && writer_drained(j->writer, 0);
 }
 
@@ -138,9 +199,7 @@ static bool is_late(const struct stream_job *j, const struct job_partition *p, i
   if (tile == 0 || p->newest == INT64_MIN) {
     return false;
   }
-  const int64_t rest = ts % tile;
-  const int64_t end = ts - (rest < 0 ? rest + tile : rest) + tile;
-  return end <= p->newest - j->o.disorder_ms;
+  return batch_tile_end(ts, tile) <= p->newest - j->o.disorder_ms;
 }
 
 static chn_status add_row(struct stream_job *j, const struct evaluated *rows, size_t i,
@@ -148,26 +207,53 @@ static chn_status add_row(struct stream_job *j, const struct evaluated *rows, si
 {
   struct job_partition *p = partition_of(j, m->partition);
   const int64_t ts = rows->ts[rows->row[i]];
+  if (ts < -FARTHEST_MS || ts > FARTHEST_MS) {
+    return stream_reject(j->rejects, m, STREAM_NO_TIME, "its time is no epoch milliseconds", err);
+  }
   if (is_late(j, p, ts)) {
     atomic_fetch_add(&j->late, 1);
     return stream_reject(j->rejects, m, STREAM_LATE, "its tile is over", err);
   }
   p->newest = ts > p->newest ? ts : p->newest;
+  if (j->form.tile_ms > 0) {
+    const int64_t end = batch_tile_end(ts, j->form.tile_ms);
+    p->first_end = end < p->first_end ? end : p->first_end;
+  }
   struct chn_err why;
-  if (batch_add(j->open, rows, i, m->partition, &why) != CHN_OK) {
+  if (batch_add(j->open, rows, i, m, &why) != CHN_OK) {
     return stream_reject(j->rejects, m, STREAM_BAD_ENCODE, why.msg, err);
   }
   return CHN_OK;
 }
 
-/// Messages of partitions that are not ours any more may still come; they are not read.
-static size_t ours(struct stream_job *j, const struct stream_poll *poll)
+/// Whether a message is to be read: those of partitions that are not ours any more, or from before
+/// the last rewind, may still come.
+static bool is_ours(struct stream_job *j, const struct stream_message *m)
 {
-  size_t n = 0;
-  while (n < poll->n && partition_of(j, poll->messages[n].partition) != NULL) {
-    n++;
+  const struct job_partition *p = partition_of(j, m->partition);
+  return p != NULL && m->offset >= p->next;
+}
+
+/// The messages of a poll that are to be read.
+static const struct stream_message *ours(struct stream_job *j, const struct stream_poll *poll,
+                                         size_t *n)
+{
+  size_t good = 0;
+  while (good < poll->n && is_ours(j, &poll->messages[good])) {
+    good++;
   }
-  return n;
+  *n = good;
+  if (good == poll->n) {
+    return poll->messages;
+  }
+  j->some = chn_realloc(j->some, poll->n * sizeof *j->some);
+  memcpy(j->some, poll->messages, good * sizeof *j->some);
+  for (size_t i = good + 1; i < poll->n; i++) {
+    if (is_ours(j, &poll->messages[i])) {
+      j->some[(*n)++] = poll->messages[i];
+    }
+  }
+  return j->some;
 }
 
 static void advance(struct stream_job *j, const struct stream_message *messages, size_t n)
@@ -191,6 +277,7 @@ static void advance(struct stream_job *j, const struct stream_message *messages,
     }
   }
   j->open->n_messages += (int64_t)n;
+  j->open->bytes += (size_t)bytes;
   atomic_fetch_add(&j->messages, (long long)n);
   obs_add(j->metrics.messages, (int64_t)n);
   obs_add(j->metrics.bytes, bytes);
@@ -211,7 +298,8 @@ static void pace(struct stream_job *j)
 static chn_status take_messages(struct stream_job *j, const struct stream_poll *poll,
                                 struct chn_err *err)
 {
-  const size_t n = ours(j, poll);
+  size_t n = 0;
+  const struct stream_message *messages = ours(j, poll, &n);
   struct decoded decoded;
   struct evaluated rows = { 0 };
   if (n == 0) {
@@ -220,20 +308,20 @@ static chn_status take_messages(struct stream_job *j, const struct stream_poll *
   if (!has_anything(j->open)) {
     j->open->opened_ms = chn_monotonic_ms();
   }
-  chn_status s = stream_decode(j->decoder, poll->messages, n, j->rejects, &decoded, err);
+  chn_status s = stream_decode(j->decoder, messages, n, j->rejects, &decoded, err);
   const double started = chn_monotonic_ms();
   if (s == CHN_OK) {
-    s = stream_evaluate_run(j->evaluate, &decoded, poll->messages, j->rejects, &rows, err);
+    s = stream_evaluate_run(j->evaluate, &decoded, messages, j->rejects, &rows, err);
     obs_observe(j->metrics.eval_seconds, (chn_monotonic_ms() - started) / 1e3);
   }
   for (size_t i = 0; i < rows.n && s == CHN_OK; i++) {
-    s = add_row(j, &rows, i, &poll->messages[rows.from[i]], err);
+    s = add_row(j, &rows, i, &messages[rows.from[i]], err);
   }
   if (s == CHN_OK) {
     obs_add(j->metrics.rows, (int64_t)rows.n);
     obs_add(j->metrics.eval_ok, (int64_t)rows.n);
     atomic_fetch_add(&j->rows, (long long)rows.n);
-    advance(j, poll->messages, n);
+    advance(j, messages, n);
     pace(j);
   }
   return s;
@@ -292,7 +380,8 @@ static void look(struct run *r)
 
 static size_t most_rows(const struct stream_job *j)
 {
-  return j->o.batch_rows < POLL_ROWS ? j->o.batch_rows : POLL_ROWS;
+  const size_t rows = batch_rows(j);
+  return rows < POLL_ROWS ? rows : POLL_ROWS;
 }
 
 static bool is_full(const struct stream_job *j, const struct stream_poll *poll)
@@ -422,8 +511,8 @@ chn_status stream_job_run(struct stream_job *j, struct chn_err *err)
   if (s == CHN_OK && has_anything(j->open)) {
     s = seal(j, err);
   }
-  if (s == CHN_OK) {
-    drain(j, DRAIN_MS); // what does not come in is read again next time
+  if (s == CHN_OK && !drain(j, DRAIN_MS)) {
+    say(j, "not all that was read is in the store; the next run reads it again");
   }
   r.looked_ms = 0;
   look(&r);

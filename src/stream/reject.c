@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 struct stream_rejects {
   struct reject_options o;
+  pthread_mutex_t lock; ///< of all below, and of the sinks
   int64_t count[STREAM_REASONS];
   bool shown[STREAM_REASONS];
   struct chn_buf json;
@@ -24,8 +26,8 @@ struct stream_rejects {
 
 const char *stream_reason_name(enum stream_reason reason)
 {
-  static const char *const names[STREAM_REASONS] = { "decode", "evaluate", "encode", "no_time",
-                                                     "late" };
+  static const char *const names[STREAM_REASONS] = { "decode",  "evaluate", "encode",
+                                                     "no_time", "late",     "tile" };
   return names[reason];
 }
 
@@ -33,6 +35,7 @@ struct stream_rejects *stream_rejects_new(const struct reject_options *o)
 {
   struct stream_rejects *r = chn_calloc(1, sizeof *r);
   r->o = *o;
+  pthread_mutex_init(&r->lock, NULL);
   return r;
 }
 
@@ -43,6 +46,7 @@ void stream_rejects_free(struct stream_rejects *r)
   }
   chn_buf_deinit(&r->json);
   chn_buf_deinit(&r->scratch);
+  pthread_mutex_destroy(&r->lock);
   free(r);
 }
 
@@ -53,7 +57,7 @@ static void count(struct stream_rejects *r, enum stream_reason reason)
   if (m != NULL) {
     struct obs_series *const series[STREAM_REASONS] = { m->decode_errors, m->eval_errors,
                                                         m->encode_errors, m->no_time,
-                                                        m->late_events };
+                                                        m->late_events,   m->tile_errors };
     obs_add(series[reason], 1);
   }
 }
@@ -122,7 +126,7 @@ static chn_status keep(struct stream_rejects *r, const struct reject_sink *sink,
   return sink->put(sink->self, r->json.data, r->json.len, err);
 }
 
-chn_status stream_reject(struct stream_rejects *r, const struct stream_message *m,
+static chn_status reject(struct stream_rejects *r, const struct stream_message *m,
                          enum stream_reason reason, const char *why, struct chn_err *err)
 {
   count(r, reason);
@@ -135,20 +139,34 @@ chn_status stream_reject(struct stream_rejects *r, const struct stream_message *
   return sink != NULL ? keep(r, sink, m, reason, why, err) : CHN_OK;
 }
 
-int64_t stream_rejects_count(const struct stream_rejects *r, enum stream_reason reason)
+chn_status stream_reject(struct stream_rejects *r, const struct stream_message *m,
+                         enum stream_reason reason, const char *why, struct chn_err *err)
 {
-  return r->count[reason];
+  pthread_mutex_lock(&r->lock);
+  const chn_status s = reject(r, m, reason, why, err);
+  pthread_mutex_unlock(&r->lock);
+  return s;
+}
+
+int64_t stream_rejects_count(struct stream_rejects *r, enum stream_reason reason)
+{
+  pthread_mutex_lock(&r->lock);
+  const int64_t n = r->count[reason];
+  pthread_mutex_unlock(&r->lock);
+  return n;
 }
 
 chn_status stream_rejects_flush(struct stream_rejects *r, struct chn_err *err)
 {
   chn_status s = CHN_OK;
+  pthread_mutex_lock(&r->lock);
   if (r->o.bad != NULL) {
     s = r->o.bad->flush(r->o.bad->self, err);
   }
   if (s == CHN_OK && r->o.late != NULL) {
     s = r->o.late->flush(r->o.late->self, err);
   }
+  pthread_mutex_unlock(&r->lock);
   return s;
 }
 

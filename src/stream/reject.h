@@ -11,10 +11,11 @@ enum stream_reason {
   STREAM_BAD_ENCODE,   ///< key or value has no Avro form
   STREAM_NO_TIME,      ///< its time column is null
   STREAM_LATE,         ///< its tile is over (decision 0016)
+  STREAM_BAD_TILE,     ///< its tile cannot take it
   STREAM_REASONS,
 };
 
-/// "decode", "evaluate", "encode", "no_time", "late".
+/// "decode", "evaluate", "encode", "no_time", "late", "tile".
 const char *stream_reason_name(enum stream_reason reason);
 
 /// Where rejected messages go, one JSON object each:
@@ -48,11 +49,12 @@ struct reject_options {
 struct stream_rejects *stream_rejects_new(const struct reject_options *o);
 void stream_rejects_free(struct stream_rejects *r);
 
-/// One message, or a row of it, and why. With `stop` CHN_E_CORRUPT, its text naming the offset.
+/// One message, or a row of it, and why; any thread, as are those below. With `stop` CHN_E_CORRUPT,
+/// its text naming the offset.
 chn_status stream_reject(struct stream_rejects *r, const struct stream_message *m,
                          enum stream_reason reason, const char *why, struct chn_err *err);
 
-int64_t stream_rejects_count(const struct stream_rejects *r, enum stream_reason reason);
+int64_t stream_rejects_count(struct stream_rejects *r, enum stream_reason reason);
 
 /// Makes what was rejected durable.
 chn_status stream_rejects_flush(struct stream_rejects *r, struct chn_err *err);

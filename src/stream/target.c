@@ -12,6 +12,7 @@ struct stream_target {
   struct row_builder *tile[2];
   struct row_col *cols; ///< of a batch's fields
   int32_t n_cols;
+  struct chn_buf tried, next; ///< the tile so far, row by row
 };
 
 struct stream_target *target_new(const struct stream_form *form)
@@ -39,6 +40,8 @@ void target_free(struct stream_target *t)
   row_builder_free(t->tile[COLLAPSED]);
   row_builder_free(t->tile[COMPLETE]);
   free(t->cols);
+  chn_buf_deinit(&t->tried);
+  chn_buf_deinit(&t->next);
   free(t);
 }
 
@@ -84,9 +87,58 @@ static chn_status store(struct stream_target *t, bool complete, struct chn_buf *
   return avro_encode(t->form->serving->stream, cols, 0, out, err);
 }
 
+/// The tile with one more row, or as it was.
+static chn_status try_row(struct stream_target *t, const struct stream_batch *b, uint32_t row,
+                          bool complete, struct chn_err *err)
+{
+  clear(t);
+  const bool none = t->tried.len == 0;
+  chn_status s = none ? CHN_OK : load(t, t->tried.data, t->tried.len, err);
+  if (s == CHN_OK) {
+    s = agg_ir_update(t->ir, t->cols, row, b->ts[row], err);
+  }
+  chn_buf_clear(&t->next);
+  if (s == CHN_OK) {
+    s = store(t, complete, &t->next, err);
+  }
+  if (s == CHN_OK) {
+    const struct chn_buf last = t->tried;
+    t->tried = t->next;
+    t->next = last;
+  }
+  return s;
+}
+
+/// Row by row, each through the stored form, so that one that fails leaves nothing behind.
+static chn_status one_by_one(struct stream_target *t, const struct stream_batch *b,
+                             const struct batch_target *rows, const void *stored, size_t stored_len,
+                             bool complete, const struct target_refuse *refuse, struct chn_buf *out,
+                             struct chn_err *err)
+{
+  chn_status s = CHN_OK;
+  size_t taken = 0;
+  chn_buf_clear(&t->tried);
+  if (stored != NULL) {
+    chn_buf_add(&t->tried, stored, stored_len);
+  }
+  for (size_t i = 0; i < rows->n && s == CHN_OK; i++) {
+    s = try_row(t, b, rows->rows[i], complete, err);
+    taken += s == CHN_OK;
+    if (s == CHN_E_ARGUMENT) {
+      refuse->row(refuse->self, rows->rows[i], rows->version, err->msg);
+      s = CHN_OK;
+    }
+  }
+  if (s == CHN_OK && taken > 0) {
+    chn_buf_add(out, t->tried.data, t->tried.len);
+  }
+  return s;
+}
+
 chn_status target_tile(struct stream_target *t, const struct stream_batch *b,
                        const struct batch_target *rows, const void *stored, size_t stored_len,
-                       bool complete, struct chn_buf *out, struct chn_err *err)
+                       bool complete, const struct target_refuse *refuse, struct chn_buf *out,
+                       struct chn_err *err)
 {
   const struct row_col *cols = columns_of(t, b);
   clear(t);
@@ -94,16 +146,20 @@ chn_status target_tile(struct stream_target *t, const struct stream_batch *b,
   for (size_t i = 0; i < rows->n && s == CHN_OK; i++) {
     s = agg_ir_update(t->ir, cols, rows->rows[i], b->ts[rows->rows[i]], err);
   }
-  return s == CHN_OK ? store(t, complete, out, err) : s;
+  if (s == CHN_OK) {
+    s = store(t, complete, out, err);
+  }
+  // Hardly ever: what fails has left the parts before it changed.
+  return s == CHN_E_ARGUMENT
+             ? one_by_one(t, b, rows, stored, stored_len, complete, refuse, out, err)
+             : s;
 }
 
-chn_status target_rows(struct stream_target *t, const struct stream_batch *b,
-                       const struct batch_target *rows, struct chn_buf *out, struct chn_err *err)
+void target_rows(const struct stream_batch *b, const struct batch_target *rows, struct chn_buf *out)
 {
-  const struct row_col *cols = columns_of(t, b);
-  chn_status s = CHN_OK;
-  for (size_t i = 0; i < rows->n && s == CHN_OK; i++) {
-    s = avro_encode(t->form->serving->stream, cols, rows->rows[i], out, err);
+  for (size_t i = 0; i < rows->n; i++) {
+    const uint32_t row = rows->rows[i];
+    const size_t from = row > 0 ? b->value_at[row - 1] : 0;
+    chn_buf_add(out, b->values.data + from, b->value_at[row] - from);
   }
-  return s;
 }

@@ -9,7 +9,13 @@
 #include "base/time.h"
 #include "stream/commit.h"
 
-enum { FIRST_WAIT_MS = 50, LONGEST_WAIT_MS = 5000 };
+enum {
+  FIRST_WAIT_MS = 50,
+  LONGEST_WAIT_MS = 5000,
+  COMMIT_BYTES = 64 << 20,
+  FEWEST_ROWS = 1000, ///< of a batch, however large its tiles are
+  SPARES = 2,         ///< empty batches kept
+};
 
 struct stream_writer {
   struct writer_options o;
@@ -21,12 +27,14 @@ struct stream_writer {
   pthread_cond_t less;                ///< something left the queue
   struct stream_batch *first, **last; ///< oldest first; the batch at hand stays until it is done
   struct stream_batch *spare;
+  int32_t spares;
   int32_t queued;
   size_t bytes; ///< of what is queued
   bool stop;
   bool drop; ///< let go of the queue
   bool stalled;
   int64_t newest;
+  size_t rows; ///< writer_rows
   enum writer_state state;
   struct chn_err err;
 };
@@ -136,9 +144,14 @@ static void recycle(struct stream_writer *w)
   }
   w->queued--;
   w->bytes -= b->memory;
-  batch_clear(b);
-  b->link = w->spare;
-  w->spare = b;
+  if (w->spares < SPARES) {
+    batch_clear(b);
+    b->link = w->spare;
+    w->spare = b;
+    w->spares++;
+  } else {
+    batch_free(b);
+  }
   obs_set(w->o.metrics->in_flight, w->queued);
 }
 
@@ -155,7 +168,11 @@ static void finish(struct stream_writer *w, chn_status s, int64_t newest, const 
 {
   w->stalled = false;
   if (s == CHN_OK) {
+    const size_t bytes = commit_bytes(w->commit);
+    const size_t rows =
+        bytes > 0 ? (size_t)((double)w->first->n / (double)bytes * COMMIT_BYTES) : 0;
     w->newest = newest > w->newest ? newest : w->newest;
+    w->rows = bytes == 0 ? w->rows : rows > FEWEST_ROWS ? rows : FEWEST_ROWS;
     recycle(w);
     pthread_cond_broadcast(&w->less);
     return;
@@ -204,6 +221,7 @@ chn_status writer_open(const struct writer_options *o, struct stream_writer **ou
   w->o = *o;
   w->last = &w->first;
   w->newest = INT64_MIN;
+  w->rows = SIZE_MAX;
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -251,15 +269,15 @@ void writer_close(struct stream_writer *w)
 chn_status writer_take(struct stream_writer *w, int32_t partition, struct stream_mark *out,
                        struct chn_err *err)
 {
-  pthread_mutex_lock(&w->lock);
-  while (w->first != NULL) { // other partitions' batches use the same reader
-    pthread_cond_wait(&w->less, &w->lock);
-  }
+  // The thread is idle, and its reader ours: nothing is queued, and only the caller queues.
   const chn_status s = commit_take(w->commit, partition, out, err);
-  if (w->state == WRITER_CONFLICT) {
-    w->state = WRITER_GOOD;
-  }
+  pthread_mutex_lock(&w->lock);
+  const bool news = s == CHN_E_IO && !w->stalled;
+  w->stalled = s == CHN_E_IO;
   pthread_mutex_unlock(&w->lock);
+  if (news) {
+    note(w, "the store does not say where to go on; consumption waits for it", err);
+  }
   return s;
 }
 
@@ -268,6 +286,7 @@ struct stream_batch *writer_batch(struct stream_writer *w)
   pthread_mutex_lock(&w->lock);
   struct stream_batch *b = w->spare;
   w->spare = b != NULL ? b->link : NULL;
+  w->spares -= b != NULL;
   pthread_mutex_unlock(&w->lock);
   return b != NULL ? b : batch_new(w->o.form);
 }
@@ -330,6 +349,7 @@ void writer_drop(struct stream_writer *w)
       pthread_cond_wait(&w->less, &w->lock);
     }
   }
+  w->state = w->state == WRITER_CONFLICT ? WRITER_GOOD : w->state;
   pthread_mutex_unlock(&w->lock);
 }
 
@@ -358,4 +378,12 @@ int64_t writer_newest(struct stream_writer *w)
   const int64_t newest = w->newest;
   pthread_mutex_unlock(&w->lock);
   return newest;
+}
+
+size_t writer_rows(struct stream_writer *w)
+{
+  pthread_mutex_lock(&w->lock);
+  const size_t rows = w->rows;
+  pthread_mutex_unlock(&w->lock);
+  return rows;
 }

@@ -21,6 +21,10 @@ struct writer_options {
   bool dry;            ///< log instead of writing
   struct stream_source *source; ///< is told what is committed; may be NULL
   struct stream_metrics *metrics;
+  /// Is given, by the writer's thread, each row that its tile cannot take, then NULL: those were
+  /// all of a batch, which must be durable before it is committed. A failure ends the writer.
+  chn_status (*refuse)(void *self, const struct stream_message *m, const char *why,
+                       struct chn_err *err);
   void (*log)(void *self, const char *line);
   void *self;
 };
@@ -37,8 +41,8 @@ chn_status writer_open(const struct writer_options *o, struct stream_writer **ou
 /// Drops what is queued.
 void writer_close(struct stream_writer *w);
 
-/// Reads where a partition goes on: its mark, or next = INT64_MIN where it has none. Nothing of the
-/// partition may be in the queue. Clears WRITER_CONFLICT.
+/// Reads where a partition goes on: its mark, or next = INT64_MIN where it has none. The queue must
+/// be empty. CHN_E_IO when the store does not answer.
 chn_status writer_take(struct stream_writer *w, int32_t partition, struct stream_mark *out,
                        struct chn_err *err);
 
@@ -54,7 +58,8 @@ void writer_put(struct stream_writer *w, struct stream_batch *b);
 /// Waits up to wait_ms until everything is in the store, or will never be.
 bool writer_drained(struct stream_writer *w, int32_t wait_ms);
 
-/// Lets go of what is queued, once the attempt at hand has ended.
+/// Lets go of what is queued, once the attempt at hand has ended, and of WRITER_CONFLICT: all
+/// partitions must be taken again.
 void writer_drop(struct stream_writer *w);
 
 enum writer_state writer_state(struct stream_writer *w, struct chn_err *err);
@@ -64,3 +69,7 @@ bool writer_stalled(struct stream_writer *w);
 
 /// Greatest event time in the store; INT64_MIN: none.
 int64_t writer_newest(struct stream_writer *w);
+
+/// Rows that a batch should have at most, so that what it makes of them stays below 64 MB, as far
+/// as the last batch tells.
+size_t writer_rows(struct stream_writer *w);
