@@ -159,6 +159,27 @@ function M:content(url)
   return out
 end
 
+local function hex(text)
+  return text and (text:gsub('.', function(ch) return ('%02x'):format(ch:byte()) end)) or 'nothing'
+end
+
+--- The first versions in which two contents differ, as text; nil where they are the same.
+function M.differences(want, got)
+  local names, lines = {}, {}
+  for name, value in pairs(want) do
+    if got[name] ~= value then names[#names + 1] = name end
+  end
+  for name in pairs(got) do
+    if want[name] == nil then names[#names + 1] = name end
+  end
+  if #names == 0 then return nil end
+  table.sort(names)
+  for i = 1, math.min(#names, 3) do
+    lines[i] = ('%s: got %s, want %s'):format(names[i], hex(got[names[i]]), hex(want[names[i]]))
+  end
+  return ('%d differ\n%s'):format(#names, table.concat(lines, '\n'))
+end
+
 function M:dataset() return (self.name:gsub('[^%w_]', '_')):upper() .. '_STREAMING' end
 
 return M
