@@ -1,15 +1,11 @@
 #include "stream/reject.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/time.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/utf8.h"
@@ -96,19 +92,21 @@ static void write_payload(struct stream_rejects *r, struct codec_json_writer *w,
   }
 }
 
-static chn_status keep(struct stream_rejects *r, const struct reject_sink *sink,
-                       const struct stream_message *m, enum stream_reason reason, const char *why,
-                       struct chn_err *err)
+static void write_text(struct codec_json_writer *w, const char *key, const char *text)
+{
+  codec_json_key(w, key);
+  codec_json_string(w, text, strlen(text));
+}
+
+static void write_json(struct stream_rejects *r, const struct stream_message *m,
+                       enum stream_reason reason, const char *why, bool whole)
 {
   struct codec_json_writer w;
-  const char *name = stream_reason_name(reason);
   chn_buf_clear(&r->json);
   codec_json_writer_init(&w, &r->json, CODEC_JSON_COMPACT);
   codec_json_begin(&w, '{');
-  codec_json_key(&w, "groupBy");
-  codec_json_string(&w, r->o.group_by, strlen(r->o.group_by));
-  codec_json_key(&w, "topic");
-  codec_json_string(&w, r->o.topic, strlen(r->o.topic));
+  write_text(&w, "groupBy", r->o.group_by);
+  write_text(&w, "topic", r->o.topic);
   codec_json_key(&w, "partition");
   codec_json_int(&w, m->partition);
   codec_json_key(&w, "offset");
@@ -117,12 +115,26 @@ static chn_status keep(struct stream_rejects *r, const struct reject_sink *sink,
     codec_json_key(&w, "ts");
     codec_json_int(&w, m->ts);
   }
-  codec_json_key(&w, "reason");
-  codec_json_string(&w, name, strlen(name));
-  codec_json_key(&w, "message");
-  codec_json_string(&w, why, strlen(why));
-  write_payload(r, &w, m);
+  write_text(&w, "reason", stream_reason_name(reason));
+  write_text(&w, "message", why);
+  if (whole) {
+    write_payload(r, &w, m);
+  } else {
+    codec_json_key(&w, "payload_bytes");
+    codec_json_int(&w, (int64_t)m->len);
+  }
   codec_json_end(&w, '}');
+}
+
+static chn_status keep(struct stream_rejects *r, const struct reject_sink *sink,
+                       const struct stream_message *m, enum stream_reason reason, const char *why,
+                       struct chn_err *err)
+{
+  write_json(r, m, reason, why, true);
+  if (r->json.truncated || (sink->most > 0 && r->json.len > sink->most)) {
+    r->json.truncated = false;
+    write_json(r, m, reason, why, false); // topic and offset tell where the rest lies
+  }
   return sink->put(sink->self, r->json.data, r->json.len, err);
 }
 
@@ -168,63 +180,4 @@ chn_status stream_rejects_flush(struct stream_rejects *r, struct chn_err *err)
   }
   pthread_mutex_unlock(&r->lock);
   return s;
-}
-
-// ---- a file -----------------------------------------------------------------------------------
-
-struct file_sink {
-  int fd;
-  char *path;
-  struct chn_buf lines; ///< not written yet
-};
-
-static chn_status file_put(void *self, const char *json, size_t len, struct chn_err *err)
-{
-  (void)err;
-  struct file_sink *f = self;
-  chn_buf_add(&f->lines, json, len);
-  chn_buf_add(&f->lines, "\n", 1);
-  return CHN_OK;
-}
-
-static chn_status file_flush(void *self, struct chn_err *err)
-{
-  struct file_sink *f = self;
-  size_t done = 0;
-  if (f->lines.len == 0) {
-    return CHN_OK;
-  }
-  while (done < f->lines.len) {
-    const ssize_t n = write(f->fd, f->lines.data + done, f->lines.len - done);
-    if (n < 0 && errno != EINTR) {
-      return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
-    }
-    done += n > 0 ? (size_t)n : 0;
-  }
-  chn_buf_clear(&f->lines);
-  return fdatasync(f->fd) == 0 || errno == EINVAL
-             ? CHN_OK
-             : chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
-}
-
-static void file_close(void *self)
-{
-  struct file_sink *f = self;
-  close(f->fd);
-  free(f->path);
-  chn_buf_deinit(&f->lines);
-  free(f);
-}
-
-chn_status reject_sink_file(const char *path, struct reject_sink *out, struct chn_err *err)
-{
-  const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (fd < 0) {
-    return chn_fail(err, CHN_E_IO, "%s: %s", path, strerror(errno));
-  }
-  struct file_sink *f = chn_calloc(1, sizeof *f);
-  f->fd = fd;
-  f->path = chn_strdup(path);
-  *out = (struct reject_sink){ file_put, file_flush, file_close, f };
-  return CHN_OK;
 }

@@ -19,16 +19,22 @@ enum stream_reason {
 const char *stream_reason_name(enum stream_reason reason);
 
 /// Where rejected messages go, one JSON object each:
-/// {"topic","partition","offset","reason","message","ts","payload" or "payload_base64"}.
+/// {"groupBy","topic","partition","offset","ts","reason","message","payload"}, where `ts` may be
+/// missing, and "payload_base64" stands for a payload that is no UTF-8.
 struct reject_sink {
   chn_status (*put)(void *self, const char *json, size_t len, struct chn_err *err);
   chn_status (*flush)(void *self, struct chn_err *err); ///< before the batch's commit
   void (*close)(void *self);
   void *self;
+  size_t most; ///< longer objects have "payload_bytes" instead of the payload; 0: none is too long
 };
 
-/// A file that lines are appended to (fsync at flush), and a Kafka topic.
+/// A file that lines are appended to, on the disk after a flush. CHN_E_IO on a full disk.
 chn_status reject_sink_file(const char *path, struct reject_sink *out, struct chn_err *err);
+
+/// A Kafka topic, by its name or a topic string (topic.h), that must exist. A flush waits for the
+/// brokers' answers, at most 15 s, and is CHN_E_IO unless they have all messages. The group of the
+/// options is not used. Errors at opening as source_kafka_open's.
 struct source_kafka_options;
 chn_status reject_sink_kafka(const char *topic, const struct source_kafka_options *o,
                              struct reject_sink *out, struct chn_err *err);
