@@ -113,6 +113,11 @@ chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct s
   if (s == CHN_OK) {
     s = read_settings(ctx, &o->kafka, err);
   }
+  int32_t rows = 0;
+  if (s == CHN_OK) {
+    s = cli_get_int(&ctx->args, "batch-rows", 1, 10000000, &rows, err);
+    o->batch_rows = (size_t)rows;
+  }
   if (s == CHN_OK && local) {
     s = read_lines(ctx, o, err);
   }

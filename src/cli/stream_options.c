@@ -23,6 +23,8 @@ const struct cli_option cli_stream_options[] = {
   { "disorder", 0, CLI_VALUE, "TIME", "5min", NULL,
     "streaming: how far an event may lie behind the newest of its partition, once its tile is "
     "over" },
+  { "batch-rows", 0, CLI_VALUE, "N", "200000", NULL,
+    "streaming: most messages that are written at once; memory is less with less" },
   { "late-output", 0, CLI_VALUE, "FILE", NULL, NULL,
     "streaming: where late events go, with the reason" },
   { "dead-letter", 0, CLI_VALUE, "FILE", NULL, NULL,

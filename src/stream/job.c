@@ -208,10 +208,7 @@ static chn_status refuse(void *self, const struct stream_message *m, const char 
 
 static chn_status open_writer(struct stream_job *j, struct chn_err *err)
 {
-  // A file is the same by whatever path it is named.
-  char *path = j->o.file != NULL ? realpath(j->o.file, NULL) : NULL;
-  const char *name = path != NULL ? arena_strdup(&j->arena, path) : j->topic.name;
-  free(path);
+  const char *name = j->o.file != NULL ? j->o.file : j->topic.name;
   const struct writer_options w = {
     .store = j->store,
     .form = &j->form,

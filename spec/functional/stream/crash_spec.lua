@@ -12,8 +12,7 @@ local DEFS = {
   { 's', 'APPROX_UNIQUE_COUNT' }, { 'd', 'APPROX_PERCENTILE', args = { percentiles = '[0.5]' } },
 }
 local PARTITIONS, EVENTS, KILLS = 3, 5000, 25
--- A replay reads a hundred messages at a time.
-local SMALL = { '--replay-speed', '1e15' }
+local SMALL = { '--batch-rows', '100' }
 local q = program.quote
 
 local function partitions_of(random)
