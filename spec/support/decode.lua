@@ -1,7 +1,7 @@
 --- Runs stream decoders over messages: what the specs of src/stream/decode*.c share.
 local ffi = require('ffi')
 local cdef = require('spec.support.cdef')
-local C = cdef.load('stream/decode.h', 'stream/reject.h')
+local C = cdef.load('stream/decode.h', 'stream/reject.h', 'codec/base64.h')
 local cols = require('spec.support.cols')
 local json = require('dkjson')
 
@@ -36,7 +36,16 @@ function M.messages(texts, ts)
   return list
 end
 
---- @param o table topic (string after the name), columns, entities, folder
+--- Bytes as base64.
+function M.base64(bytes)
+  local buf = ffi.new('struct chn_buf')
+  C.codec_base64_encode(bytes, #bytes, buf)
+  local text = ffi.string(C.chn_buf_str(buf), buf.len)
+  C.chn_buf_deinit(buf)
+  return text
+end
+
+--- @param o table topic (string after the name), columns, entities, lines, folder
 --- @return table? decoder, string? why
 function M.open(o)
   local arena = cols.arena()
@@ -44,7 +53,8 @@ function M.open(o)
   cdef.check(C.stream_topic_parse, arena, 'clicks' .. (o.topic and '/' .. o.topic or ''), topic)
   local d = { rejects = M.rejects(o.stop), arena = arena, topic = topic }
   d.options = ffi.new('struct decode_options',
-    { topic = topic, folder = o.folder, columns = cols.schema(arena, o.columns), entities = o.entities or false })
+    { topic = topic, folder = o.folder, columns = cols.schema(arena, o.columns), entities = o.entities or false,
+      lines = o.lines or false })
   local out, err = ffi.new('struct stream_decoder *[1]'), ffi.new('struct chn_err')
   local status = C.stream_decoder_open(d.options, out, err)
   if status ~= C.CHN_OK then return nil, ffi.string(err.msg), status end

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/base64.h"
 #include "stream/decode_int.h"
 
 static const struct decoder_ops *const decoders[] = { &decode_json_ops, &decode_avro_ops,
@@ -17,6 +18,8 @@ struct stream_decoder {
   struct row_schema wanted;  ///< of the topic
   struct decode_rows rows;
   struct row_col *cols;
+  bool base64;          ///< messages are in it
+  struct chn_buf bytes; ///< what the one at hand stands for
 };
 
 static const struct decoder_ops *find(const char *name)
@@ -84,6 +87,7 @@ chn_status stream_decoder_open(const struct decode_options *o, struct stream_dec
   }
   struct stream_decoder *d = chn_calloc(1, sizeof *d);
   d->ops = ops;
+  d->base64 = o->lines && ops->binary;
   set_columns(d, o);
   const chn_status s = ops->open(o, &d->rows, &d->arena, &d->self, err);
   if (s != CHN_OK) {
@@ -115,6 +119,7 @@ void stream_decoder_close(struct stream_decoder *d)
   free_builders(r->after, d->wanted.n_fields);
   free_builders(r->before, d->wanted.n_fields);
   free(r->from);
+  chn_buf_deinit(&d->bytes);
   arena_deinit(&d->arena);
   free(d);
 }
@@ -125,6 +130,23 @@ const struct row_schema *stream_decoder_columns(const struct stream_decoder *d)
 }
 
 // ---- messages ----------------------------------------------------------------------------------
+
+static chn_status decode_one(struct stream_decoder *d, const struct stream_message *m,
+                             struct chn_err *err)
+{
+  if (!d->base64) {
+    return d->ops->message(d->self, m, &d->rows, err);
+  }
+  chn_buf_clear(&d->bytes);
+  if (!codec_base64_decode(m->data, m->len, &d->bytes)) {
+    return chn_fail(err, CHN_E_CORRUPT, "no base64, as which a line of a file holds %s",
+                    d->ops->name);
+  }
+  struct stream_message meant = *m;
+  meant.data = chn_buf_str(&d->bytes);
+  meant.len = d->bytes.len;
+  return d->ops->message(d->self, &meant, &d->rows, err);
+}
 
 chn_status stream_decode(struct stream_decoder *d, const struct stream_message *messages, size_t n,
                          struct stream_rejects *rejects, struct decoded *out, struct chn_err *err)
@@ -141,7 +163,7 @@ chn_status stream_decode(struct stream_decoder *d, const struct stream_message *
     if (m->data == NULL) {
       continue; // a tombstone of a compacted topic says nothing that its delete did not
     }
-    if (d->ops->message(d->self, m, r, &why) != CHN_OK) {
+    if (decode_one(d, m, &why) != CHN_OK) {
       const chn_status s = stream_reject(rejects, m, STREAM_BAD_MESSAGE, why.msg, err);
       if (s != CHN_OK) {
         return s;

@@ -17,6 +17,7 @@ struct decode_options {
   const char *folder;               ///< relative paths of parameters are from here
   const struct row_schema *columns; ///< what is wanted: the serving info's input columns
   bool entities;                    ///< two columns are added: mutation_ts LONG, is_before BOOLEAN
+  bool lines; ///< messages are lines of a file, so those of a binary form (avro) are in base64
 };
 
 /// `serde` is json (default), avro or csv; unknown ones are CHN_E_ARGUMENT with the list.

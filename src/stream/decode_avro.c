@@ -397,4 +397,4 @@ static void close_avro(void *self)
   free(d->writers);
 }
 
-const struct decoder_ops decode_avro_ops = { "avro", open_avro, message, close_avro };
+const struct decoder_ops decode_avro_ops = { "avro", open_avro, message, close_avro, true };

@@ -357,4 +357,4 @@ static void close_csv(void *self)
   chn_buf_deinit(&d->bytes);
 }
 
-const struct decoder_ops decode_csv_ops = { "csv", open_csv, message, close_csv };
+const struct decoder_ops decode_csv_ops = { "csv", open_csv, message, close_csv, false };

@@ -27,6 +27,7 @@ struct decoder_ops {
   chn_status (*message)(void *self, const struct stream_message *m, struct decode_rows *rows,
                         struct chn_err *err);
   void (*close)(void *self);
+  bool binary; ///< messages may hold any byte, so that lines of a file have them in base64
 };
 
 extern const struct decoder_ops decode_json_ops;

@@ -511,4 +511,4 @@ static void close_json(void *self)
   chn_buf_deinit(&d->text);
 }
 
-const struct decoder_ops decode_json_ops = { "json", open_json, message, close_json };
+const struct decoder_ops decode_json_ops = { "json", open_json, message, close_json, false };

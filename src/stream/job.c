@@ -176,7 +176,11 @@ static chn_status open_steps(struct stream_job *j, struct chn_err *err)
 {
   const struct row_schema input = avro_columns(&j->arena, j->serving.input, true);
   const struct decode_options decode = {
-    .topic = &j->topic, .folder = j->o.folder, .columns = &input, .entities = j->serving.entities
+    .topic = &j->topic,
+    .folder = j->o.folder,
+    .columns = &input,
+    .entities = j->serving.entities,
+    .lines = j->o.file != NULL,
   };
   chn_status s = stream_decoder_open(&decode, &j->decoder, err);
   if (s == CHN_OK) {

@@ -1,5 +1,9 @@
 -- Decoders through the program: the topic says which, files of lines carry the messages.
+local ffi = require('ffi')
 local json = require('dkjson')
+local avro = require('spec.support.avro')
+local decode = require('spec.support.decode')
+local program = require('spec.support.program')
 local streamed = require('spec.support.streamed')
 
 local AT = '2024-03-11 02:10:00'
@@ -15,8 +19,9 @@ describe('decoders of local-streaming', function()
   local s
   after_each(function() s:remove() end)
 
-  local function stream(params, lines)
+  local function stream(params, lines, files)
     s = streamed.new({ gb = group_by('shop.gb.v1', params) })
+    for name, text in pairs(files or {}) do program.write(s.folder .. '/' .. name, text) end
     local r = s:local_stream('gb', s:input('in', lines), { '-o', 'json' })
     if r.code ~= 0 then return nil, r.err end
     return json.decode(r.out)[1], r.err
@@ -32,6 +37,21 @@ describe('decoders of local-streaming', function()
     assert.equal(2, s:fetch('shop.gb.v1', 'b', AT).i_sum_7d)
     assert.matches('decode: "i" is bigint and cannot hold many', said, 1, true)
     assert.matches('no_time: its time column is null', said, 1, true)
+  end)
+
+  it('read Avro by a file of the repo, from lines of base64', function()
+    local schema = '{"type":"record","name":"E","fields":[{"name":"i","type":["null","int"]},{"name":"uid","type":"string"},'
+      .. '{"name":"ts","type":"long"}]}'
+    local record, lines = assert(avro.parse(schema)), {}
+    for n, i in ipairs({ 5, 10, 7 }) do
+      local row = { i = i, uid = 'a', ts = ffi.new('int64_t', streamed.ms('2024-03-11 02:00:00') + n) }
+      lines[n] = decode.base64(assert(avro.encode(record, row)))
+    end
+    lines[4] = '{"uid": "a"}'
+    local status, said = stream('/serde=avro/schema=events.avsc', lines, { ['events.avsc'] = schema })
+    assert.same({ 3, 1 }, { status.rows, status.rejected })
+    assert.same({ i_sum_1h = 22, i_sum_7d = 23, i_count_7d = 4 }, s:fetch('shop.gb.v1', 'a', AT))
+    assert.matches('decode: no base64', said, 1, true)
   end)
 
   it('read JSON as it is written elsewhere', function()

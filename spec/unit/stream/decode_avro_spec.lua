@@ -20,7 +20,7 @@ local function open(columns, schema, o)
   if schema then write('s.avsc', schema) end
   o = o or {}
   return decode.open({ columns = columns, topic = 'serde=avro/' .. (o.topic or 'schema=s.avsc'), folder = folder,
-                       entities = o.entities })
+                       entities = o.entities, lines = o.lines })
 end
 
 local function record(fields, name) return ('{"type":"record","name":"%s","fields":[%s]}'):format(name or 'R', fields) end
@@ -132,6 +132,15 @@ describe('Avro messages', function()
     rows, rejected = decode.run(d, { '\0\0\0\0\7' .. bytes_of(v1, { id = 'c' }), '\0\0\0\0\8\1', a })
     assert.same({ 'id="c" n=null', 'id="a" n=null' }, rows)
     assert.matches('^schema 8: .*8%.avsc: field "id" is int, and the source\'s column is string$', rejected[1])
+  end)
+
+  it('are base64 on the lines of a file', function()
+    local d = assert(open({ { 'id', 'string' }, { 'n', 'long' } }, EVENT, { lines = true }))
+    local good = event('a', 5LL, null)
+    local rows, rejected = decode.run(d, { decode.base64(good), good, '', decode.base64('x') })
+    assert.same({ 'id="a" n=5LL' }, rows)
+    assert.equal('no base64, as which a line of a file holds avro', rejected[1])
+    assert.equal(3, #rejected)
   end)
 
   local ROW = record(field('id', '"string"') .. ',' .. field('n', '["null","int"]'), 'Value')
