@@ -1,4 +1,4 @@
-// Plans, and the beginning and end of an answer; reading is in stream_read.c.
+// Plans, and the beginning and end of an answer; reading is in stream_irs.c and stream_rows.c.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static bool is_scalar(const struct avro_schema *s)
          s->kind != AVRO_RECORD && s->kind != AVRO_FIXED && s->kind != AVRO_ENUM;
 }
 
-static bool is_simple(const struct agg_part *p)
+bool stream_is_simple(const struct agg_part *p)
 {
   if (p->shape != AGG_SHAPE_DIRECT || p->bucket >= 0) {
     return false;
@@ -42,6 +42,9 @@ static bool is_record(const struct avro_schema *s, enum avro_union in, int32_t n
 /// Whether a stored IR is what stream_read.c takes for it.
 static bool fits_ir(const struct agg_part *p, const struct avro_schema *s)
 {
+  if (!stream_is_simple(p)) {
+    return row_type_equal(s->type, p->ir);
+  }
   const bool timed = p->op == AGG_FIRST || p->op == AGG_LAST;
   const int32_t n = timed || p->op == AGG_AVERAGE ? 2 : p->op == AGG_VARIANCE ? 3 : 0;
   if (n == 0) {
@@ -99,15 +102,28 @@ static int32_t field_of(const struct avro_schema *row, const char *name)
   return -1;
 }
 
+static bool all_simple(const struct agg_plan *plan)
+{
+  bool ok = true;
+  for (int32_t i = 0; i < plan->n_parts && ok; i++) {
+    ok = stream_is_simple(&plan->parts[i]);
+  }
+  return ok;
+}
+
 static bool fits_rows(const struct agg_plan *plan, const struct avro_schema *row)
 {
   bool ok = true;
-  for (int32_t i = 0; i < row->n_fields; i++) {
+  for (int32_t i = 0; i < row->n_fields && all_simple(plan); i++) {
     ok = ok && is_scalar(row->fields[i].schema);
   }
   for (int32_t i = 0; i < plan->inputs.n_fields && ok; i++) {
     const int32_t at = field_of(row, plan->inputs.fields[i].name);
-    ok = at >= 0 && row->fields[at].schema->type->kind == plan->inputs.fields[i].type->kind;
+    ok = at >= 0 && row_type_equal(row->fields[at].schema->type, plan->inputs.fields[i].type);
+  }
+  for (int32_t i = 0; i < plan->n_parts && ok; i++) {
+    const char *input = plan->inputs.fields[plan->parts[i].input].name;
+    ok = !stream_is_simple(&plan->parts[i]) || is_scalar(row->fields[field_of(row, input)].schema);
   }
   return ok;
 }
@@ -115,12 +131,7 @@ static bool fits_rows(const struct agg_plan *plan, const struct avro_schema *row
 static bool fits(const struct agg_plan *plan, const struct avro_schema *batch,
                  const struct avro_schema *streamed, bool tiled)
 {
-  bool ok = true;
-  for (int32_t i = 0; i < plan->n_parts; i++) {
-    ok = ok && is_simple(&plan->parts[i]);
-  }
-  return ok && fits_batch(plan, batch) &&
-         (tiled ? fits_tile(plan, streamed) : fits_rows(plan, streamed));
+  return fits_batch(plan, batch) && (tiled ? fits_tile(plan, streamed) : fits_rows(plan, streamed));
 }
 
 // ---- making -----------------------------------------------------------------------------------
@@ -145,8 +156,10 @@ static struct stream_ir *irs_of(const struct agg_part *parts, int32_t n,
   struct stream_ir *irs = chn_calloc((size_t)n + 1, sizeof *irs);
   for (int32_t i = 0; i < n; i++) {
     const struct avro_schema *schema = record->fields[i].schema;
-    irs[i] = (struct stream_ir){ code_of(&parts[i], schema->kind), &parts[i], schema,
-                                 agg_is_float(parts[i].value) };
+    irs[i] = (struct stream_ir){ .code = code_of(&parts[i], schema->kind),
+                                 .part = &parts[i],
+                                 .schema = schema,
+                                 .is_float = agg_is_float(parts[i].value) };
   }
   return irs;
 }
@@ -171,12 +184,15 @@ static void make_fields(struct agg_stream *s, const struct avro_schema *row)
     s->fields[i] = (struct stream_field){ .kind = row->fields[i].schema->kind,
                                           .tallies = s->of_rows + i * s->n_windows,
                                           .schema = row->fields[i].schema,
+                                          .plain = is_scalar(row->fields[i].schema),
                                           .name = row->fields[i].name };
   }
   for (int32_t i = 0; i < s->plan->n_parts; i++) {
     const struct agg_part *p = &s->plan->parts[i];
-    s->field_of[i] = field_of(row, s->plan->inputs.fields[p->input].name);
-    s->fields[s->field_of[i]].needs |= needs_of(p->op);
+    if (stream_is_simple(p)) {
+      s->field_of[i] = field_of(row, s->plan->inputs.fields[p->input].name);
+      s->fields[s->field_of[i]].needs |= needs_of(p->op);
+    }
   }
 }
 
@@ -186,6 +202,9 @@ static void make_windows(struct agg_stream *s)
   for (int32_t i = 0; i < plan->n_parts; i++) {
     const struct agg_part *p = &plan->parts[i];
     int32_t k = 0;
+    if (!stream_is_simple(p)) {
+      continue;
+    }
     while (k < s->n_windows && (s->windows[k].part->window_ms != p->window_ms ||
                                 s->windows[k].part->hop_ms != p->hop_ms)) {
       k++;
@@ -220,8 +239,8 @@ struct agg_stream *agg_stream_new(const struct agg_plan *plan, enum agg_batch_ru
   s->of_parts = chn_calloc(n, sizeof *s->of_parts);
   s->hop = chn_calloc(n_bases, sizeof *s->hop);
   make_windows(s);
-  const size_t n_windows = (size_t)s->n_windows;
-  s->group_from = chn_calloc(n_windows + 1, sizeof *s->group_from);
+  const size_t n_windows = (size_t)s->n_windows + 1;
+  s->group_from = chn_calloc(n_windows, sizeof *s->group_from);
   s->parts = irs_of(plan->parts, plan->n_parts, batch->fields[0].schema);
   s->hops = irs_of(plan->bases, plan->n_bases,
                    batch->fields[1].schema->fields[0].schema->fields[0].schema);
@@ -231,6 +250,9 @@ struct agg_stream *agg_stream_new(const struct agg_plan *plan, enum agg_batch_ru
   } else {
     s->of_rows = chn_calloc((size_t)(streamed->n_fields + 1) * n_windows, sizeof *s->of_rows);
     make_fields(s, streamed);
+  }
+  if (!all_simple(plan)) {
+    stream_rest_attach(s, batch, streamed);
   }
   return s;
 }
@@ -243,6 +265,7 @@ void agg_stream_free(struct agg_stream *s)
   for (int32_t i = 0; i < s->n_windows; i++) {
     free(s->windows[i].parts);
   }
+  stream_rest_free(s->rest);
   free(s->windows);
   free(s->window_of);
   free(s->group_from);
@@ -322,6 +345,18 @@ void agg_stream_begin(struct agg_stream *s, int64_t end, int64_t q)
   for (int32_t i = 0; i < s->n_fields * s->n_windows; i++) {
     s->of_rows[i] = no_rows;
   }
+  if (s->rest != NULL) {
+    stream_rest_begin(s);
+  }
+}
+
+chn_status agg_stream_add(struct agg_stream *s, const struct agg_streamed *values, size_t n,
+                          struct chn_err *err)
+{
+  stream_rest_clear(s);
+  const chn_status status =
+      s->tiles != NULL ? stream_add_tiles(s, values, n, err) : stream_add_rows(s, values, n, err);
+  return status == CHN_OK ? stream_rest_add(s, err) : status;
 }
 
 bool stream_is_better(const struct stream_ir *ir, const struct stream_value *x,
@@ -455,14 +490,24 @@ chn_status agg_stream_end(struct agg_stream *s, struct row_builder *const *outs,
   for (int32_t i = 0; i < n; i++) {
     const struct stream_fold *f = &s->of_parts[i];
     const struct agg_part *p = s->parts[i].part;
+    if (s->parts[i].code == STREAM_REST) {
+      continue;
+    }
     add_streamed(s, i);
     if (f->has && answers_value(p) && p->value->kind == ROW_STRING &&
         !codec_utf8_valid(f->v.bytes, f->v.len)) {
       return chn_fail(err, CHN_E_CORRUPT, "%s: a string that is not UTF-8", p->name);
     }
   }
-  for (int32_t i = 0; i < n; i++) {
-    emit(&s->parts[i], &s->of_parts[i], outs[i]);
+  const chn_status status = stream_rest_end(s, err);
+  if (status != CHN_OK) {
+    return status;
   }
+  for (int32_t i = 0; i < n; i++) {
+    if (s->parts[i].code != STREAM_REST) {
+      emit(&s->parts[i], &s->of_parts[i], outs[i]);
+    }
+  }
+  stream_rest_emit(s, outs);
   return CHN_OK;
 }

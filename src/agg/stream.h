@@ -1,10 +1,11 @@
-/// stream.h: from stored bytes to answers, without columns or IRs between.
+/// stream.h: from stored bytes to answers, without columns or IRs between where that can be.
 ///
 /// Between an upload and a fetch lie hundreds of rows or tiles a key, and a fetch has microseconds.
-/// For plans of simple operations (SUM, COUNT, AVERAGE, VARIANCE, MIN, MAX, FIRST, LAST of scalar
-/// columns without buckets) the bytes of the batch value, of its hops and of each streamed row or
-/// tile are read once, where they lie. A row's field goes to one tally of everything that can be
-/// asked of it, for all windows that hold the same of the stream.
+/// The bytes of the batch value, of its hops and of each streamed row or tile are read once, where
+/// they lie. For simple operations (SUM, COUNT, AVERAGE, VARIANCE, MIN, MAX, FIRST, LAST of scalar
+/// columns without buckets) a row's field goes to one tally of everything that can be asked of it,
+/// for all windows that hold the same of the stream. What the other operations need is decoded on
+/// the way, and IRs answer them, as agg_serve_* does.
 ///
 /// Equal to agg_serve_* up to the rounding of sums; a property spec compares both with the
 /// backfill. Bytes are of any origin; strings are checked to be UTF-8 where they are answered.
@@ -15,8 +16,8 @@
 struct agg_stream;
 
 /// `batch` is the record of agg_batch_ir_columns; `streamed` that of a row, with the plan's inputs
-/// by name, or with `tiled` of a tile. NULL when the plan or a schema has anything that is not
-/// simple. All must outlive it.
+/// by name, or with `tiled` of a tile. NULL when the plan does not fit a schema. All must outlive
+/// it.
 struct agg_stream *agg_stream_new(const struct agg_plan *plan, enum agg_batch_rule rule,
                                   const struct avro_schema *batch,
                                   const struct avro_schema *streamed, bool tiled);
@@ -26,9 +27,18 @@ void agg_stream_free(struct agg_stream *s);
 /// until agg_stream_end. After a failure only agg_stream_begin is of use.
 void agg_stream_begin(struct agg_stream *s, int64_t end, int64_t q);
 
-/// Adds the batch value. CHN_E_CORRUPT.
+/// Adds the batch value. `kept` is what agg_stream_keep gave for the same bytes at the same batch
+/// end, or NULL; it stays until agg_stream_end. CHN_E_CORRUPT.
 chn_status agg_stream_batch(struct agg_stream *s, const void *bytes, size_t len,
-                            struct chn_err *err);
+                            const struct agg_batch_ir *kept, struct chn_err *err);
+
+/// Whether no batch value of it has anything to keep; false for NULL.
+bool agg_stream_is_simple(const struct agg_stream *s);
+
+/// After agg_stream_end: the IRs of the operations that are not simple, of the batch value that was
+/// added without any kept; the caller's from then on. `spare` (may be NULL) becomes the stream's in
+/// their place. NULL, and spare stays the caller's, where all is simple.
+struct agg_batch_ir *agg_stream_keep(struct agg_stream *s, struct agg_batch_ir *spare);
 
 /// A streamed value: rows back to back, or tiles. Laid out as a store's answer (kv_version), whose
 /// array may be given for one.

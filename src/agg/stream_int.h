@@ -49,6 +49,9 @@ struct stream_field {
   struct stream_tally *tallies; ///< one a group
   const struct avro_schema *schema;
   const char *name;
+  bool plain;                      ///< a scalar, which a tally can take
+  const struct avro_schema *alone; ///< a record of this value only
+  struct row_builder *into;        ///< what the rest wants of it; NULL: nothing
 };
 
 /// How a stored IR is merged.
@@ -59,6 +62,7 @@ enum stream_code {
   STREAM_BEST_REAL,
   STREAM_AVERAGE,
   STREAM_ENDS_IR,
+  STREAM_REST, ///< not simple: decoded for stream_rest.c
 };
 
 /// A stored IR.
@@ -67,6 +71,8 @@ struct stream_ir {
   const struct agg_part *part;
   const struct avro_schema *schema;
   bool is_float;
+  const struct avro_schema *alone; ///< REST: a record of this value only
+  struct row_builder *into;        ///< REST: for stored IRs
 };
 
 /// Parts of one window, and where it stands in this answer.
@@ -101,7 +107,12 @@ struct agg_stream {
   struct stream_fold *of_tiles; ///< base x window: of its group
   struct stream_tally *of_rows; ///< field x window: of its group
   struct stream_fold *hop;      ///< bases of the hop at hand
+  struct stream_rest *rest;     ///< NULL: all is simple
+  bool keeps;                   ///< IRs of the batch value go to the rest: none were given
 };
+
+/// Whether an operation is answered by folds and tallies.
+bool stream_is_simple(const struct agg_part *p);
 
 /// A value that was read before.
 struct stream_value stream_value_at(const struct avro_schema *s, const unsigned char *at,
@@ -111,6 +122,36 @@ struct stream_value stream_value_at(const struct avro_schema *s, const unsigned 
 bool stream_is_better(const struct stream_ir *ir, const struct stream_value *x,
                       const struct stream_value *y);
 
+/// What agg_stream_add adds.
+chn_status stream_add_tiles(struct agg_stream *s, const struct agg_streamed *values, size_t count,
+                            struct chn_err *err);
+chn_status stream_add_rows(struct agg_stream *s, const struct agg_streamed *values, size_t count,
+                           struct chn_err *err);
+
 /// *into += *from.
 void stream_merge(const struct stream_ir *ir, struct stream_fold *into,
                   const struct stream_fold *from);
+
+// ---- stream_rest.c: what is not simple --------------------------------------------------------
+
+/// Makes s->rest and points STREAM_REST parts, hops, tiles and fields to it.
+void stream_rest_attach(struct agg_stream *s, const struct avro_schema *batch,
+                        const struct avro_schema *streamed);
+void stream_rest_free(struct stream_rest *t);
+void stream_rest_begin(struct agg_stream *s);
+
+/// Takes IRs of the batch value that were loaded before, if there are any.
+void stream_rest_give(struct agg_stream *s, const struct agg_batch_ir *kept);
+
+/// A level of the batch value ended. Nothing happens without a rest.
+void stream_rest_close_parts(struct agg_stream *s, bool has);
+void stream_rest_close_hop(struct agg_stream *s, int64_t start);
+void stream_rest_close_list(struct agg_stream *s);
+chn_status stream_rest_load(struct agg_stream *s, bool has_hops, struct chn_err *err);
+
+/// A row's fields, or a tile's IRs, were appended; all that were are added at once.
+void stream_rest_clear(struct agg_stream *s);
+void stream_rest_row(struct agg_stream *s, int64_t ts);
+chn_status stream_rest_add(struct agg_stream *s, struct chn_err *err);
+chn_status stream_rest_end(struct agg_stream *s, struct chn_err *err);
+void stream_rest_emit(struct agg_stream *s, struct row_builder *const *outs);

@@ -261,10 +261,11 @@ struct fetch_work {
   struct fetch_plan *plan;    ///< referenced
   struct agg_batch_ir *batch; ///< of the row at hand: the cache's, or `own`
   struct agg_batch_ir *own;
-  struct fetch_cache *cache; ///< NULL: none
+  struct fetch_cache *cache; ///< of what is not simple if there is `fast`; NULL: none
+  struct agg_batch_ir *spare;
   struct agg_ir *ir;
   struct agg_ir *tile;
-  struct agg_stream *fast;  ///< from bytes to answers; NULL: not all operations are simple
+  struct agg_stream *fast;  ///< from bytes to answers; NULL: of mutations
   struct fetch_cols value;  ///< a batch IR's columns
   struct fetch_cols stream; ///< streamed rows
   struct row_col *stream_cols;

@@ -86,23 +86,24 @@ static void keep(struct merge *m, const struct kv_get *get)
   }
 }
 
-static bool find_cached(struct merge *m, const struct kv_get *get)
+static struct agg_batch_ir *find_cached(struct merge *m, const struct kv_get *get)
 {
-  struct fetch_work *w = m->w;
-  struct agg_batch_ir *kept =
-      m->batch != NULL && w->cache != NULL ? fetch_cache_find(w->cache, get, m->batch) : NULL;
-  w->batch = kept != NULL ? kept : w->own;
+  struct fetch_cache *c = m->w->cache;
+  struct agg_batch_ir *kept = c != NULL ? fetch_cache_find(c, get, m->batch) : NULL;
   if (kept != NULL) {
     atomic_fetch_add(&m->s->fetcher->batch_cached, 1);
   }
-  return kept != NULL;
+  return kept;
 }
 
 static bool load_batch(struct merge *m)
 {
   struct fetch_work *w = m->w;
   const struct kv_get *get = &m->s->gets[m->j->gets[m->row]];
-  if (find_cached(m, get)) {
+  const bool caches = w->fast == NULL && m->batch != NULL; // else they are its, of other parts
+  struct agg_batch_ir *kept = caches ? find_cached(m, get) : NULL;
+  w->batch = kept != NULL ? kept : w->own;
+  if (kept != NULL) {
     return true;
   }
   agg_batch_ir_reset(w->batch, m->end);
@@ -118,7 +119,7 @@ static bool load_batch(struct merge *m)
   if (agg_batch_ir_load(w->batch, cols, 0, &m->s->err) != CHN_OK) {
     return fail(m, "batch IR");
   }
-  if (w->cache != NULL) {
+  if (caches && w->cache != NULL) {
     keep(m, get);
   }
   return true;
@@ -213,16 +214,23 @@ _Static_assert(offsetof(struct kv_version, data) == offsetof(struct agg_streamed
 /// All at once from the bytes. What it cannot read the IRs answer, or say what is wrong with it.
 static bool serve_fast(struct merge *m)
 {
-  struct agg_stream *f = m->w->fast;
+  struct fetch_work *w = m->w;
+  struct agg_stream *f = w->fast;
   if (f == NULL || trace_of(m) != NULL) {
     return false;
   }
-  agg_stream_begin(f, m->end, m->at);
+  const struct kv_get *get = &m->s->gets[m->j->gets[m->row]];
+  const struct agg_batch_ir *kept = m->batch != NULL ? find_cached(m, get) : NULL;
   const struct agg_streamed *values = (const struct agg_streamed *)m->stream;
-  return (m->batch == NULL ||
-          agg_stream_batch(f, m->batch->data, m->batch->len, &m->s->err) == CHN_OK) &&
-         agg_stream_add(f, values, m->n_stream, &m->s->err) == CHN_OK &&
-         agg_stream_end(f, m->outs, &m->s->err) == CHN_OK;
+  agg_stream_begin(f, m->end, m->at);
+  const bool done = (m->batch == NULL || agg_stream_batch(f, m->batch->data, m->batch->len, kept,
+                                                          &m->s->err) == CHN_OK) &&
+                    agg_stream_add(f, values, m->n_stream, &m->s->err) == CHN_OK &&
+                    agg_stream_end(f, m->outs, &m->s->err) == CHN_OK;
+  if (done && w->cache != NULL && m->batch != NULL && kept == NULL) {
+    w->spare = fetch_cache_put(w->cache, get, m->batch, agg_stream_keep(f, w->spare));
+  }
+  return done;
 }
 
 static bool serve(struct merge *m)

@@ -48,7 +48,7 @@ static void fit_group_by(struct fetch_work *w)
                 ? NULL
                 : agg_stream_new(gb->aggs, AGG_BATCH_EVENTS, gb->value, gb->stream, gb->tiled);
   const int32_t cached = w->plan->fetcher->options.batch_cache;
-  w->cache = cached > 0 && w->fast == NULL ? fetch_cache_new(cached) : NULL;
+  w->cache = cached > 0 && !agg_stream_is_simple(w->fast) ? fetch_cache_new(cached) : NULL;
   w->stream_cols = chn_calloc((size_t)gb->stream->n_fields + 1, sizeof *w->stream_cols);
   w->inputs = chn_calloc((size_t)gb->aggs->inputs.n_fields + 1, sizeof *w->inputs);
 }
@@ -69,6 +69,7 @@ static struct fetch_work *new_work(struct fetch_plan *plan)
 static void free_work(struct fetch_work *w)
 {
   agg_batch_ir_free(w->own);
+  agg_batch_ir_free(w->spare);
   fetch_cache_free(w->cache);
   agg_ir_free(w->ir);
   agg_ir_free(w->tile);

@@ -12,6 +12,7 @@ local seed = require('spec.support.seed')
 local HOUR, DAY = 3600000, 86400000
 local STOP = 1706745600000 -- 2024-02-01
 local FIELDS = { { 'n', 'long' }, { 'd', 'double' }, { 'i', 'short' }, { 's', 'string' } }
+local MORE = { FIELDS[1], FIELDS[2], FIELDS[3], FIELDS[4], { 'l', 'list<long>' } }
 local W = { '6h', '3d', '30d' }
 -- No sums of doubles: bytes changed at random are any magnitude, and rounding would differ.
 local DEFS = {
@@ -20,12 +21,21 @@ local DEFS = {
   { 's', 'LAST', windows = W }, { 's', 'FIRST' }, { 's', 'COUNT', windows = { '30d' } },
 }
 
+-- The same with operations that only IRs answer, of fields that are simple ones' too and of others.
+local MIXED = {
+  { 'n', 'SUM', windows = W }, { 'n', 'LAST_K', windows = W, args = { k = 3 } }, { 'n', 'MAX', windows = W, buckets = { 's' } },
+  { 's', 'UNIQUE_COUNT', windows = { '3d' } }, { 's', 'LAST', windows = { '30d' } }, { 'l', 'SUM', windows = W },
+  { 'i', 'TOP_K', args = { k = 2 } }, { 's', 'HISTOGRAM', windows = { '6h' } }, { 'n', 'COUNT', buckets = { 's' } },
+  { 's', 'APPROX_UNIQUE_COUNT', windows = W }, { 'l', 'LAST' },
+}
+local NONE_SIMPLE = { { 's', 'FIRST_K', windows = W, args = { k = 2 } }, { 'l', 'COUNT', windows = { '3d' } } }
+
 local function random_rows(random, n, from, to)
   local rows = {}
   local function maybe(v) return random(1, 6) == 1 and cols.null or v end
   for k = 1, n do
     rows[k] = { ts = random(from, to - 1), maybe(ffi.new('int64_t', random(-99, 99))), maybe(random(-400, 400) / 8),
-                maybe(random(-9, 9)), maybe(('k%d'):format(random(1, 6))) }
+                maybe(random(-9, 9)), maybe(('k%d'):format(random(1, 6))), maybe({ ffi.new('int64_t', random(1, 9)), 2LL }) }
   end
   table.sort(rows, function(x, y) return x.ts < y.ts end)
   for k = #rows, 2, -1 do -- which of two comes first is not defined
@@ -37,7 +47,7 @@ end
 --- A plan's inputs are in the order of their first use.
 local function by_input(plan, rows)
   local at = {}
-  for j, f in ipairs(FIELDS) do at[f[1]] = j end
+  for j, f in ipairs(MORE) do at[f[1]] = j end
   local out = {}
   for k, r in ipairs(rows) do
     out[k] = { ts = r.ts }
@@ -50,7 +60,7 @@ local function encoded(schema, rows)
   local values, keep = ffi.new('struct agg_streamed[?]', #rows + 1), {}
   for k, r in ipairs(rows) do
     local row = {}
-    for j, f in ipairs(FIELDS) do row[f[1]] = r[j] end
+    for j, f in ipairs(MORE) do row[f[1]] = r[j] end
     keep[k] = assert(avro.encode(schema, row))
     values[k - 1] = { r.ts, ffi.cast('const char *', keep[k]), #keep[k] }
   end
@@ -62,7 +72,7 @@ local function stream_of(plan, schema, batch)
 end
 
 --- The values by part, or nil and the message.
-local function fast(s, plan, bytes, values, n, q)
+local function fast(s, plan, bytes, values, n, q, kept)
   local err = ffi.new('struct chn_err')
   C.agg_stream_begin(s, STOP, q)
   local outs, keep, got = ffi.new('struct row_builder *[?]', plan.n_parts), {}, {}
@@ -70,7 +80,7 @@ local function fast(s, plan, bytes, values, n, q)
     keep[i] = cols.builder(plan.parts[i].output)
     outs[i] = keep[i]
   end
-  if C.agg_stream_batch(s, bytes, #bytes, err) ~= C.CHN_OK or C.agg_stream_add(s, values, n, err) ~= C.CHN_OK
+  if C.agg_stream_batch(s, bytes, #bytes, kept, err) ~= C.CHN_OK or C.agg_stream_add(s, values, n, err) ~= C.CHN_OK
     or C.agg_stream_end(s, outs, err) ~= C.CHN_OK then
     for i = 0, plan.n_parts - 1 do assert(C.row_builder_count(keep[i]) == 0) end
     return nil, ffi.string(err.msg)
@@ -102,86 +112,85 @@ local function changed(random, bytes)
   return bytes:sub(1, stop) .. bytes:sub(at)
 end
 
-describe('agg_stream', function()
-  local plan = assert(agg.plan(FIELDS, DEFS))
-  local schema = assert(avro.of('Row', FIELDS))
-  local batch = batch_ir.new(plan, STOP)
-  local s = stream_of(plan, schema, batch)
+for name, defs in pairs({ ['simple operations'] = DEFS, ['mixed ones'] = MIXED, ['others'] = NONE_SIMPLE }) do
+  describe('agg_stream of ' .. name, function()
+    local plan = assert(agg.plan(MORE, defs))
+    local schema = assert(avro.of('Row', defs == DEFS and FIELDS or MORE))
+    local batch = batch_ir.new(plan, STOP)
+    local s = stream_of(plan, schema, batch)
 
-  it('answers what IRs answer, or refuses what they refuse', function()
-    local random, first = seed.random('agg stream')
-    local refused, answered = 0, 0
-    for round = 1, 60 do
-      C.agg_batch_ir_reset(batch.c, STOP)
-      batch:add(by_input(plan, random_rows(random, random(0, 60), STOP - 31 * DAY, STOP)))
-      local good = batch:bytes()
-      local rows = random_rows(random, random(0, 20), STOP, STOP + 2 * DAY)
-      local values, keep = encoded(schema, rows)
-      for k = 0, 20 do
-        local bytes = k == 0 and good or changed(random, good)
-        local q = STOP + random(0, 2 * DAY)
-        local told = ('seed %d, round %d.%d'):format(first, round, k)
-        local why = batch:load(bytes)
-        local got, message = fast(s, plan, bytes, values, #rows, q)
-        if not got then
-          refused = refused + 1
-          assert(message ~= '', told)
-          -- A branch in more bytes than it needs is refused here; who asks then turns to IRs.
-          assert(why or message:find('branch') or message:find('bytes are no state') or message:find('its time'),
-            told .. ': ' .. message)
-          assert(k > 0, told .. ': ' .. message)
-        elseif why then
-          assert(why:find('UTF-8', 1, true), told .. ': IRs refuse it: ' .. why) -- of a value that is not answered
-        else
-          answered = answered + 1
-          compare(plan, batch:serve(q, by_input(plan, rows)), got, told)
+    it('answers what IRs answer, or refuses what they refuse', function()
+      local random, first = seed.random('agg stream')
+      local refused, answered = 0, 0
+      for round = 1, 60 do
+        C.agg_batch_ir_reset(batch.c, STOP)
+        batch:add(by_input(plan, random_rows(random, random(0, 60), STOP - 31 * DAY, STOP)))
+        local good = batch:bytes()
+        local rows = random_rows(random, random(0, 20), STOP, STOP + 2 * DAY)
+        local values, keep = encoded(schema, rows)
+        for k = 0, 20 do
+          local bytes = k == 0 and good or changed(random, good)
+          local q = STOP + random(0, 2 * DAY)
+          local told = ('seed %d, round %d.%d'):format(first, round, k)
+          local why = batch:load(bytes)
+          local got, message = fast(s, plan, bytes, values, #rows, q)
+          if not got then
+            refused = refused + 1
+            assert(message ~= '', told)
+            -- A branch in more bytes than it needs is refused here; who asks then turns to IRs.
+            assert(why or message:find('branch') or message:find('bytes are no state') or message:find('its time'),
+              told .. ': ' .. message)
+            assert(k > 0, told .. ': ' .. message)
+          elseif why then
+            assert(why:find('UTF-8', 1, true), told .. ': IRs refuse it: ' .. why) -- of a value that is not answered
+          else
+            answered = answered + 1
+            compare(plan, batch:serve(q, by_input(plan, rows)), got, told)
+            local kept = C.agg_stream_keep(s, nil)
+            assert((kept == nil) == C.agg_stream_is_simple(s))
+            if kept ~= nil then
+              compare(plan, got, fast(s, plan, bytes, values, #rows, q, ffi.gc(kept, C.agg_batch_ir_free)), told .. ', kept')
+            end
+          end
         end
+        assert(keep)
+      end
+      assert.is_true(refused > 100, refused)
+      assert.is_true(answered > 100, answered)
+    end)
+
+    it('refuses a batch value cut anywhere, and one with something behind', function()
+      C.agg_batch_ir_reset(batch.c, STOP)
+      batch:add(by_input(plan, random_rows(seed.random('agg stream cut'), 5, STOP - 3 * DAY, STOP)))
+      local good = batch:bytes()
+      local values = encoded(schema, {})
+      for n = 0, #good - 1 do assert.is_nil(fast(s, plan, good:sub(1, n), values, 0, STOP)) end
+      local _, why = fast(s, plan, good .. '\0', values, 0, STOP)
+      assert.equal('1 bytes behind the value', why)
+      assert.is_table(fast(s, plan, good, values, 0, STOP))
+    end)
+
+    it('refuses rows that are cut, by their field', function()
+      local good = encoded(schema, { { ts = STOP, 5LL, 2.5, 3, 'abc', { 7LL } } })
+      local empty = '\0\0'
+      for n = 0, tonumber(good[0].len) - 1 do
+        local cut = ffi.new('struct agg_streamed[1]', { { STOP, good[0].bytes, n } })
+        local _, why = fast(s, plan, empty, cut, 1, STOP + 1)
+        assert.matches('^Row%.[ndisl]: no value of its type$', why)
+      end
+      -- Before the batch end they are not even read.
+      local old = ffi.new('struct agg_streamed[1]', { { STOP - 1, good[0].bytes, 1 } })
+      assert.is_table(fast(s, plan, empty, old, 1, STOP + 1))
+    end)
+
+    it('keeps a row in the windows that hold it alone', function()
+      local rows = { { ts = STOP + HOUR, 1LL, 1, 1, 'a', { 1LL } }, { ts = STOP + 30 * HOUR, 10LL, 2, 2, 'b', { 2LL } } }
+      local values, keep = encoded(schema, rows)
+      for _, q in ipairs({ STOP, STOP + HOUR, STOP + HOUR + 1, STOP + 30 * HOUR, STOP + 31 * HOUR, STOP + 47 * HOUR }) do
+        C.agg_batch_ir_reset(batch.c, STOP)
+        compare(plan, batch:serve(q, by_input(plan, rows)), fast(s, plan, '\0\0', values, 2, q), tostring(q - STOP))
       end
       assert(keep)
-    end
-    assert.is_true(refused > 300, refused)
-    assert.is_true(answered > 200, answered)
+    end)
   end)
-
-  it('refuses a batch value cut anywhere, and one with something behind', function()
-    C.agg_batch_ir_reset(batch.c, STOP)
-    batch:add(by_input(plan, random_rows(seed.random('agg stream cut'), 5, STOP - 3 * DAY, STOP)))
-    local good = batch:bytes()
-    local values = encoded(schema, {})
-    for n = 0, #good - 1 do assert.is_nil(fast(s, plan, good:sub(1, n), values, 0, STOP)) end
-    local _, why = fast(s, plan, good .. '\0', values, 0, STOP)
-    assert.equal('1 bytes behind the value', why)
-    assert.is_table(fast(s, plan, good, values, 0, STOP))
-  end)
-
-  it('refuses rows that are cut, by their field', function()
-    local good = encoded(schema, { { ts = STOP, 5LL, 2.5, 3, 'abc' } })
-    local empty = '\0\0'
-    for n = 0, tonumber(good[0].len) - 1 do
-      local cut = ffi.new('struct agg_streamed[1]', { { STOP, good[0].bytes, n } })
-      local _, why = fast(s, plan, empty, cut, 1, STOP + 1)
-      assert.matches('^Row%.[ndis]: no value of its type$', why)
-    end
-    -- Before the batch end they are not even read.
-    local old = ffi.new('struct agg_streamed[1]', { { STOP - 1, good[0].bytes, 1 } })
-    assert.is_table(fast(s, plan, empty, old, 1, STOP + 1))
-  end)
-
-  it('keeps a row in the windows that hold it alone', function()
-    local rows = { { ts = STOP + HOUR, 1LL, 1, 1, 'a' }, { ts = STOP + 30 * HOUR, 10LL, 2, 2, 'b' } }
-    local values, keep = encoded(schema, rows)
-    for _, q in ipairs({ STOP, STOP + HOUR, STOP + HOUR + 1, STOP + 30 * HOUR, STOP + 31 * HOUR, STOP + 47 * HOUR }) do
-      C.agg_batch_ir_reset(batch.c, STOP)
-      compare(plan, batch:serve(q, by_input(plan, rows)), fast(s, plan, '\0\0', values, 2, q), tostring(q - STOP))
-    end
-    assert(keep)
-  end)
-
-  it('is for simple operations alone', function()
-    for _, def in ipairs({ { 'n', 'TOP_K', args = { k = 2 } }, { 's', 'MAX' }, { 'n', 'SUM', buckets = { 's' } },
-                           { 's', 'HISTOGRAM' } }) do
-      local other = assert(agg.plan(FIELDS, { def }))
-      assert.is_true(stream_of(other, schema, batch_ir.new(other, STOP)) == nil, def[2])
-    end
-  end)
-end)
+end
