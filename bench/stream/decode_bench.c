@@ -80,14 +80,21 @@ static void write_message(const char *serde, uint32_t i, struct chn_buf *out)
   }
 }
 
+static void write_schema(const char *path)
+{
+  FILE *file = fopen(path, "w");
+  if (file == NULL || fputs(schema_text, file) < 0 || fclose(file) != 0) {
+    fprintf(stderr, "decode_bench: cannot write %s\n", path);
+    exit(1);
+  }
+}
+
 static struct stream_decoder *open_decoder(struct arena *a, const char *serde)
 {
-  static const struct row_schema *columns;
   struct chn_err err;
-  FILE *file = fopen("/tmp/decode_bench.avsc", "w");
-  if (file == NULL || fputs(schema_text, file) < 0 || fclose(file) != 0) {
-    fprintf(stderr, "decode_bench: cannot write /tmp/decode_bench.avsc\n");
-    exit(1);
+  const char *folder = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
+  if (strcmp(serde, "avro") == 0) {
+    write_schema(arena_printf(a, "%s/decode_bench.avsc", folder));
   }
   struct row_field *fields = arena_calloc(a, 6, sizeof *fields);
   fields[0] = (struct row_field){"user_id", row_scalar(ROW_STRING)};
@@ -98,13 +105,11 @@ static struct stream_decoder *open_decoder(struct arena *a, const char *serde)
   fields[5] = (struct row_field){"items", row_scalar(ROW_INT)};
   struct row_schema *schema = arena_calloc(a, 1, sizeof *schema);
   *schema = (struct row_schema){fields, 6};
-  columns = schema;
   const char *text = arena_printf(
-      a, "events/serde=%s/fields=user_id,amount,ts,merchant,country,items,session/schema=%%2Ftmp%%2Fdecode_bench.avsc",
-      serde);
+      a, "events/serde=%s/fields=user_id,amount,ts,merchant,country,items,session/schema=decode_bench.avsc", serde);
   struct stream_topic *topic = arena_calloc(a, 1, sizeof *topic);
   must(stream_topic_parse(a, text, topic, &err), &err);
-  const struct decode_options o = {.topic = topic, .columns = columns};
+  const struct decode_options o = {.topic = topic, .folder = folder, .columns = schema};
   struct stream_decoder *d = NULL;
   must(stream_decoder_open(&o, &d, &err), &err);
   return d;
