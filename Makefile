@@ -2,9 +2,10 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 export CHRONON_DEPS ?= $(CURDIR)/.deps
 
-.PHONY: help quickstart setup setup-all build test lint docs format asan tsan bench clean
+.PHONY: help quickstart setup setup-all build install test lint docs format asan tsan bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -15,6 +16,9 @@ quickstart: ## get what is missing, build, run the sample join on real flights, 
 build: setup ## bin/chronon, optimised
 	@tools/build release
 	@cmp -s build/release/chronon bin/chronon || install -m 755 build/release/chronon bin/chronon
+
+install: build ## program, library, man page and completions to PREFIX (/usr/local)
+	@cmake --install build/release --prefix $(PREFIX)
 
 test: setup-all build ## every spec; last line: N passed, N failed
 	@CHRONON_LIB=build/release/libchronon.so CHRONON_BIN=bin/chronon spec/run

@@ -6,18 +6,29 @@
 #include <unistd.h>
 
 #include "base/near.h"
+#include "cli/complete.h"
 #include "cli/context.h"
 #include "cli/help.h"
 
 extern const struct cli_command cli_cmd_init, cli_cmd_compile, cli_cmd_run, cli_cmd_fetch,
-    cli_cmd_explain, cli_cmd_serve, cli_cmd_sql, cli_cmd_tables, cli_cmd_doctor, cli_cmd_version,
-    cli_cmd_help;
+    cli_cmd_explain, cli_cmd_serve, cli_cmd_sql, cli_cmd_tables, cli_cmd_doctor, cli_cmd_completion,
+    cli_cmd_version, cli_cmd_help;
 
 const struct cli_command *const cli_commands[] = {
   // in the order of a newcomer's day
-  &cli_cmd_init,    &cli_cmd_compile, &cli_cmd_run,  &cli_cmd_fetch,
-  &cli_cmd_explain, &cli_cmd_serve,   &cli_cmd_sql,  &cli_cmd_tables,
-  &cli_cmd_doctor,  &cli_cmd_version, &cli_cmd_help, NULL,
+  &cli_cmd_init,
+  &cli_cmd_compile,
+  &cli_cmd_run,
+  &cli_cmd_fetch,
+  &cli_cmd_explain,
+  &cli_cmd_serve,
+  &cli_cmd_sql,
+  &cli_cmd_tables,
+  &cli_cmd_doctor,
+  &cli_cmd_completion,
+  &cli_cmd_version,
+  &cli_cmd_help,
+  NULL,
 };
 
 static int32_t terminal_width(void)
@@ -109,6 +120,13 @@ int cli_main(int argc, char **argv)
   }
   const enum cli_format format = asks_for_json(argc, argv) ? CLI_JSON : CLI_TABLE;
   const char *name = argv[1];
+  if (strcmp(name, "__complete") == 0) { // of the scripts of `chronon completion`
+    struct chn_buf out = { 0 };
+    cli_complete(argc - 2, argv + 2, &out);
+    cli_print(&out);
+    chn_buf_deinit(&out);
+    return CLI_DONE;
+  }
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
     name = "help";
   } else if (strcmp(name, "--version") == 0) {

@@ -224,6 +224,8 @@ static int run_help(struct cli_context *ctx)
   int code = CLI_DONE;
   if (cli_is_set(&ctx->args, "reference")) {
     cli_help_reference(&out);
+  } else if (cli_is_set(&ctx->args, "man")) {
+    cli_help_man(&out);
   } else if (ctx->args.n_positional == 0) {
     cli_help_print(ctx, NULL, &out);
   } else {
@@ -242,6 +244,7 @@ static int run_help(struct cli_context *ctx)
 
 static const struct cli_option options[] = {
   { "reference", 0, CLI_FLAG, NULL, NULL, NULL, "every command, as Markdown" },
+  { "man", 0, CLI_FLAG, NULL, NULL, NULL, "every command, as a man page (roff)" },
   { .name = NULL },
 };
 
@@ -250,7 +253,8 @@ const struct cli_command cli_cmd_help = {
   .args = "[COMMAND]",
   .max_args = 1,
   .summary = "examples and options",
-  .examples = "chronon help run     # what `run` takes",
+  .examples = "chronon help run     # what `run` takes\n"
+              "chronon help --man >chronon.1 && man ./chronon.1",
   .options = options,
   .run = run_help,
 };

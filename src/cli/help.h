@@ -18,6 +18,9 @@ void cli_help_json(const struct cli_command *command, struct chn_buf *out);
 /// docs/reference/cli.md.
 void cli_help_reference(struct chn_buf *out);
 
+/// chronon(1) in roff.
+void cli_help_man(struct chn_buf *out);
+
 const struct cli_command *cli_command_find(const char *name);
 
 /// Fails with the nearest known command.

@@ -179,6 +179,18 @@ chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, 
                                        : run_mode_analyze_check(ctx, err);
 }
 
+const char *const *run_modes_names(struct arena *a)
+{
+  const char **names = arena_calloc(a, N_MODES + 1, sizeof *names);
+  int n = 0;
+  for (int i = 0; i < N_MODES; i++) {
+    if (modes[i].run != NULL) {
+      names[n++] = modes[i].name;
+    }
+  }
+  return names;
+}
+
 void run_modes_help(struct chn_buf *out)
 {
   chn_buf_adds(out, "\nModes:\n");

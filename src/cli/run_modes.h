@@ -57,6 +57,9 @@ chn_status run_mode_consistency(struct cli_context *ctx, const struct model_conf
 /// Fails with CHN_E_ARGUMENT on a mode that is unknown or cannot be run, and says which can.
 chn_status run_mode_find(const char *name, const struct run_mode **out, struct chn_err *err);
 
+/// The names of the modes that can be run, up to a NULL.
+const char *const *run_modes_names(struct arena *a);
+
 /// Appends the modes and what each does.
 void run_modes_help(struct chn_buf *out);
 
