@@ -35,6 +35,7 @@ struct streams {
   struct obs_metrics *metrics;
   struct http_scrape *scrape;
   struct stream_options o;
+  struct cli_stream_enrich *enrich;
   struct stream_task *tasks;
   int32_t n;
   pthread_mutex_t lock; ///< of the terminal
@@ -255,6 +256,7 @@ static void close_all(struct streams *s)
     cli_stream_sinks_close(&s->tasks[i].sinks);
   }
   free(s->tasks);
+  cli_stream_enrich_free(s->enrich);
   http_scrape_close(s->scrape);
   obs_metrics_free(s->metrics);
   kv_close(s->store);
@@ -282,6 +284,7 @@ static chn_status run_streams(struct cli_context *ctx, struct wh *wh, bool local
     status = cli_store_open(ctx, false, &s.store, err);
   }
   if (status == CHN_OK) {
+    s.o.enrich = cli_stream_enrich_new(ctx, s.store, &s.enrich);
     status = open_metrics(&s, err);
   }
   if (status == CHN_OK) {

@@ -105,6 +105,12 @@ chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct s
     o->disorder_ms = o->disorder_ms == 0 ? -1 : o->disorder_ms;
   }
   if (s == CHN_OK) {
+    s = read_time("chain-shift", cli_get(&ctx->args, "chain-shift"), &o->chain_shift_ms, err);
+  }
+  if (s == CHN_OK) {
+    s = read_time("chain-delay", cli_get(&ctx->args, "chain-delay"), &o->chain_delay_ms, err);
+  }
+  if (s == CHN_OK) {
     s = read_choice(ctx, "on-error", "skip", "stop", &o->stop_on_error, err);
   }
   if (s == CHN_OK) {

@@ -20,6 +20,13 @@ void cli_stream_sinks_close(struct cli_stream_sinks *sinks);
 /// Appends a status as one line of a terminal.
 void cli_stream_line(const struct stream_status *at, struct chn_buf *out);
 
+/// Features of joins for GroupBys over them, from the same store; free it after the jobs, before
+/// the store.
+struct cli_stream_enrich;
+const struct stream_enrich *cli_stream_enrich_new(struct cli_context *ctx, struct kv_store *store,
+                                                  struct cli_stream_enrich **out);
+void cli_stream_enrich_free(struct cli_stream_enrich *self);
+
 /// The terminal's size; 80 x 24 where it does not say.
 struct cli_stream_screen {
   int32_t columns;

@@ -172,6 +172,35 @@ static chn_status open_source(struct stream_job *j, struct chn_err *err)
   return source_kafka_open(&j->topic, &kafka, &j->source, err);
 }
 
+static bool is_wanted(void *self)
+{
+  struct stream_job *j = self;
+  return !atomic_load(&j->stop);
+}
+
+/// Over a join the columns are the join's; else what was decoded.
+static chn_status open_chain(struct stream_job *j, const struct row_schema **columns,
+                             struct chn_err *err)
+{
+  *columns = stream_decoder_columns(j->decoder);
+  if (j->from->join_source == NULL) {
+    return CHN_OK;
+  }
+  const struct chain_options chain = { .wh = j->wh,
+                                       .from = j->from,
+                                       .columns = *columns,
+                                       .enrich = j->o.enrich,
+                                       .shift_ms = j->o.chain_shift_ms,
+                                       .delay_ms = j->o.chain_delay_ms,
+                                       .seconds = j->metrics.enrich_seconds,
+                                       .wanted = is_wanted,
+                                       .log = log_line,
+                                       .self = j };
+  const chn_status s = stream_chain_open(&chain, &j->chain, err);
+  *columns = s == CHN_OK ? stream_chain_columns(j->chain) : NULL;
+  return s;
+}
+
 static chn_status open_steps(struct stream_job *j, struct chn_err *err)
 {
   const struct row_schema input = avro_columns(&j->arena, j->serving.input, true);
@@ -183,9 +212,13 @@ static chn_status open_steps(struct stream_job *j, struct chn_err *err)
     .lines = j->o.file != NULL,
   };
   chn_status s = stream_decoder_open(&decode, &j->decoder, err);
+  const struct row_schema *columns = NULL;
   if (s == CHN_OK) {
-    s = stream_evaluate_open(j->wh, &j->serving, model_source_query(j->from),
-                             stream_decoder_columns(j->decoder), &j->evaluate, err);
+    s = open_chain(j, &columns, err);
+  }
+  if (s == CHN_OK) {
+    s = stream_evaluate_open(j->wh, &j->serving, model_source_query(j->from), columns, &j->evaluate,
+                             err);
   }
   const struct reject_options rejects = { .topic = j->topic.name,
                                           .group_by = j->name,
@@ -291,6 +324,7 @@ void stream_job_close(struct stream_job *job)
   batch_free(job->open);
   source_close(job->source);
   stream_evaluate_close(job->evaluate);
+  stream_chain_close(job->chain);
   stream_decoder_close(job->decoder);
   stream_rejects_free(job->rejects);
   stream_metrics_deinit(&job->metrics);

@@ -1,5 +1,6 @@
 /// job_int.h: a job, opened in job.c and run in pipeline.c.
 #pragma once
+#include "stream/chain.h"
 #include "stream/decode.h"
 #include "stream/evaluate.h"
 #include "stream/stream.h"
@@ -29,6 +30,7 @@ struct stream_job {
   struct stream_metrics metrics;
   struct stream_source *source;
   struct stream_decoder *decoder;
+  struct stream_chain *chain; ///< of a GroupBy over a join, else NULL
   struct stream_evaluate *evaluate;
   struct stream_rejects *rejects;
   struct stream_writer *writer;

@@ -56,6 +56,8 @@ void stream_metrics_init(struct stream_metrics *m, struct obs_metrics *registry,
                                    "Time of a batch's reads and its commit.", NULL, 0);
   m->eval_seconds = obs_histogram(registry, "chronon_expr_eval_time_seconds", text,
                                   "Time of a batch's selects and wheres.", NULL, 0);
+  m->enrich_seconds = obs_histogram(registry, "chronon_chain_fetch_seconds", text,
+                                    "Time of a fetch of the features of a join.", NULL, 0);
   m->freshness = obs_histogram(registry, "chronon_egress_freshness_millis", text,
                                "Between the newest event of a batch and its commit.", FRESHNESS_MS,
                                sizeof FRESHNESS_MS / sizeof *FRESHNESS_MS);

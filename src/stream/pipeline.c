@@ -309,6 +309,14 @@ static chn_status take_messages(struct stream_job *j, const struct stream_poll *
     j->open->opened_ms = chn_monotonic_ms();
   }
   chn_status s = stream_decode(j->decoder, messages, n, j->rejects, &decoded, err);
+  bool given_up = false;
+  if (s == CHN_OK && j->chain != NULL) {
+    struct decoded left = decoded;
+    s = stream_chain_run(j->chain, &left, messages, j->rejects, &decoded, &given_up, err);
+  }
+  if (given_up) { // they are read again next time
+    return s;
+  }
   const double started = chn_monotonic_ms();
   if (s == CHN_OK) {
     s = stream_evaluate_run(j->evaluate, &decoded, messages, j->rejects, &rows, err);

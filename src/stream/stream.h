@@ -22,14 +22,17 @@
 struct obs_metrics;
 struct stream_job;
 
-/// Answers the features of a chained GroupBy's join for rows of its left side: appends n rows to
-/// outs, builders of `features`. Rows of `left` in [0, n) are at `rows`; instants in `at`.
+/// Answers the features of a join, for GroupBys over one (chain.h). A session is one stream's.
 struct stream_enrich {
-  chn_status (*open)(void *self, const struct model_join *join, const struct row_schema *left,
+  /// The keys that a row brings and the features that it gets, both until close. Fails where the
+  /// store lacks an upload of a part.
+  chn_status (*open)(void *self, const struct model_join *join, const struct row_schema **keys,
                      const struct row_schema **features, void **session, struct chn_err *err);
-  chn_status (*fetch)(void *session, const struct row_col *left, const uint32_t *rows,
-                      const int64_t *at, size_t n, struct row_builder *const *outs,
-                      struct chn_err *err);
+  /// Appends n rows to each of outs, builders of `features`, at instants `at`. failed[i] is set
+  /// where row i has none (its features are then whatever), to a text until the next call.
+  /// CHN_E_IO, with nothing appended, when the store does not answer.
+  chn_status (*fetch)(void *session, const struct row_col *keys, const int64_t *at, size_t n,
+                      struct row_builder *const *outs, const char **failed, struct chn_err *err);
   void (*close)(void *session);
   void *self;
 };
@@ -52,6 +55,8 @@ struct stream_options {
   const struct reject_sink *dead;
   const struct reject_sink *late;
   const struct stream_enrich *enrich; ///< needed for GroupBys over joins
+  int64_t chain_shift_ms;             ///< over joins: features of the event's time + shift
+  int64_t chain_delay_ms;             ///< over joins: events wait until they are so old
   struct obs_metrics *metrics;
   void (*log)(void *log_self, const char *line);
   void *log_self;
