@@ -262,20 +262,27 @@ static void pace(struct stream_source *source, int64_t ts)
 
 // ---- the end ----------------------------------------------------------------------------------
 
-/// The last offsets, and out of the group; what a dead broker does not answer is left.
-static void leave(struct kafka *k)
+/// The last offsets; false: nobody answered.
+static bool tell_last(struct kafka *k, rd_kafka_queue_t *answers)
 {
-  rd_kafka_queue_t *answers = rd_kafka_queue_new(k->rk);
   rd_kafka_topic_partition_list_t *list = k->lost ? NULL : kafka_take_committed(k);
-  if (list != NULL) {
-    if (rd_kafka_commit_queue(k->rk, list, answers, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      rd_kafka_event_t *event = rd_kafka_queue_poll(answers, LEAVE_MS);
-      if (event != NULL) {
-        rd_kafka_event_destroy(event);
-      }
-    }
-    rd_kafka_topic_partition_list_destroy(list);
+  if (list == NULL) {
+    return true;
   }
+  rd_kafka_event_t *event = NULL;
+  if (rd_kafka_commit_queue(k->rk, list, answers, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    event = rd_kafka_queue_poll(answers, LEAVE_MS);
+  }
+  rd_kafka_topic_partition_list_destroy(list);
+  if (event != NULL) {
+    rd_kafka_event_destroy(event);
+  }
+  return event != NULL;
+}
+
+/// Out of the group, so that its other members need not wait for us.
+static void leave(struct kafka *k, rd_kafka_queue_t *answers)
+{
   const double until = chn_monotonic_ms() + LEAVE_MS;
   rd_kafka_error_t *error = rd_kafka_consumer_close_queue(k->rk, answers);
   while (error == NULL && !rd_kafka_consumer_closed(k->rk) && chn_monotonic_ms() < until) {
@@ -290,7 +297,29 @@ static void leave(struct kafka *k)
   if (error != NULL) {
     rd_kafka_error_destroy(error);
   }
-  rd_kafka_queue_destroy(answers);
+}
+
+static void *destroy(void *rk)
+{
+  rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  return NULL;
+}
+
+/// With a broker that is dead librdkafka waits for it as long as a session lasts, 45 s by default:
+/// that it does alone. It knows nothing of `k` but in callbacks, which nobody serves any more.
+static void let_end(rd_kafka_t *rk)
+{
+  pthread_t thread;
+  struct timespec until;
+  if (pthread_create(&thread, NULL, destroy, rk) != 0) {
+    destroy(rk);
+    return;
+  }
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += LEAVE_MS / 1000;
+  if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+    pthread_detach(thread);
+  }
 }
 
 static void close_kafka(struct stream_source *source)
@@ -299,10 +328,14 @@ static void close_kafka(struct stream_source *source)
   if (k->rk != NULL) {
     k->closing = true;
     if (k->queue != NULL) {
-      leave(k);
+      rd_kafka_queue_t *answers = rd_kafka_queue_new(k->rk);
+      if (tell_last(k, answers)) {
+        leave(k, answers);
+      }
+      rd_kafka_queue_destroy(answers);
       rd_kafka_queue_destroy(k->queue);
     }
-    rd_kafka_destroy_flags(k->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    let_end(k->rk);
   }
   while (k->spare != NULL) {
     struct held *h = k->spare;
@@ -342,6 +375,9 @@ static chn_status configure(struct kafka *k, const struct source_kafka_options *
     // A mark that the broker no longer has must not become another place in silence.
     { "auto.offset.reset", "error" },
     { "partition.assignment.strategy", "range,roundrobin" },
+    // A broker near by is kept busy: by default one partition comes in pieces of 1 MB.
+    { "max.partition.fetch.bytes", "4194304" },
+    { "queued.min.messages", "400000" },
     { "queued.max.messages.kbytes", buffer },
   };
   const chn_status s = kafka_conf(o, bootstrap, ours, sizeof ours / sizeof *ours, out, err);
