@@ -557,6 +557,13 @@ void agg_kll_quantiles(const struct agg_kll *s, const double *fractions, int32_t
   }
 }
 
+void agg_kll_masses(const struct agg_kll *s, const float *splits, int32_t n, double *out)
+{
+  const kll_floats copy(s->sketch);
+  const auto masses = copy.get_PMF(splits, static_cast<uint32_t>(n), false);
+  std::copy(masses.begin(), masses.end(), out);
+}
+
 void agg_kll_store(const struct agg_kll *s, struct chn_buf *out)
 {
   const auto bytes = s->sketch.serialize();

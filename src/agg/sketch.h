@@ -67,6 +67,11 @@ uint64_t agg_kll_count(const struct agg_kll *s); ///< values seen, without NaN
 
 /// out[i] = the quantile of fractions[i], in [0, 1]; the sketch must not be empty.
 void agg_kll_quantiles(const struct agg_kll *s, const double *fractions, int32_t n, float *out);
+
+/// The masses between ascending, different split points: out[i] is the share of the values in
+/// [splits[i - 1], splits[i]), out[0] below all, out[n] from the last one on. Not of an empty
+/// sketch.
+void agg_kll_masses(const struct agg_kll *s, const float *splits, int32_t n, double *out);
 void agg_kll_store(const struct agg_kll *s, struct chn_buf *out);
 
 /// Reads bytes of any origin, of any k. Fails with CHN_E_CORRUPT when they are no KLL sketch of

@@ -154,7 +154,8 @@ const struct cli_command cli_cmd_fetch = {
       "join could not give is a line NAME_exception beside the other features. With -o json the "
       "features of one key are an object, those of a list an array with null for what is unknown; "
       "with --detailed each is {\"features\", \"errors\"}. Statistics (join-stats) are read from "
-      "the table that `run --mode stats-summary` makes. docs/reference/serving.md goes from an "
+      "the table that `run --mode stats-summary` makes; NAME/drift gives how far each instant's "
+      "values are from those before. docs/reference/serving.md goes from an "
       "upload to an answer.",
   .options = options,
   .uses_repo = true,

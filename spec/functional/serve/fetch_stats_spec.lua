@@ -60,6 +60,25 @@ describe('chronon fetch --type join-stats', function()
         (got.out:gsub('\r', '')))
     end)
 
+    it('has how far the sketches of each two hours are apart', function()
+      local got = fetch('team/j.v1/drift', '-o', 'json')
+      assert.equal(0, got.code, got.err)
+      local all = json.decode(got.out)
+      -- 12 numbers an hour, 4 apart and all different from the hour before: bins of one number, each empty in the
+      -- other, beside one below all that is empty in both.
+      local eps, want = 1e-6, 0
+      local per, empty = 1 / 12 - eps, eps * 12 / 13
+      want = 24 * (per - empty) * math.log(per / empty)
+      assert.equal(3, #all.n_approx_percentile)
+      for h = 1, 3 do
+        assert.equal(first + h * HOUR, all.n_approx_percentile[h].millis)
+        assert.is_near(want, all.n_approx_percentile[h].value, 1e-6)
+      end
+      assert.is_nil(all.total_count)
+      got = fetch('team/j.v1/drift', '-o', 'csv', 'statsKey=n_approx_percentile', 'endTs=' .. first + HOUR)
+      assert.matches(('^metric,ts,value\r?\nn_approx_percentile,%d,[%%d.]+\r?\n$'):format(first + HOUR), got.out)
+    end)
+
     it('says what is wrong', function()
       local got = fetch('team/j.v1', 'statsKey=totalcount')
       assert.equal(1, got.code)
