@@ -209,7 +209,7 @@ static chn_status open_one(struct streams *s, struct wh *wh, const char *name, s
                  name, model_kind_name(conf.kind));
   }
   if (status == CHN_OK) {
-    status = cli_stream_sinks_open(s->ctx, &o, &t->sinks, err);
+    status = cli_stream_sinks_open(s->ctx, conf.as.group_by, &o, &t->sinks, err);
   }
   if (status == CHN_OK) {
     status = stream_job_open(s->store, wh, conf.as.group_by, &o, &t->job, err);

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "cli/value.h"
+#include "model/names.h"
 #include "obs/meter.h"
 
 // ---- options ----------------------------------------------------------------------------------
@@ -130,6 +131,8 @@ chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct s
   o->folder = ctx->repo.root;
   o->group = cli_get(&ctx->args, "group");
   o->dry = cli_is_set(&ctx->args, "debug");
+  o->kafka.log = o->log;
+  o->kafka.self = o->log_self;
   o->kafka.bootstrap = cli_get(&ctx->args, "kafka-bootstrap");
   o->kafka.from = latest ? STREAM_FROM_LATEST : STREAM_FROM_EARLIEST;
   o->kafka.skip_gaps = cli_is_set(&ctx->args, "skip-gaps");
@@ -138,25 +141,63 @@ chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct s
 
 // ---- sinks ------------------------------------------------------------------------------------
 
-static chn_status open_sink(const char *where, struct reject_sink *sink,
-                            const struct reject_sink **out, struct chn_err *err)
+/// Where the GroupBy's own topic is, for sinks that do not say where theirs is.
+static const char *own_bootstrap(struct arena *a, const struct model_group_by *gb)
 {
+  struct stream_topic topic;
+  struct chn_err ignored;
+  const char *text = NULL;
+  for (int32_t i = 0; i < gb->n_sources && text == NULL; i++) {
+    text = model_source_topic(&gb->sources[i]);
+  }
+  return text != NULL && stream_topic_parse(a, text, &topic, &ignored) == CHN_OK
+             ? stream_topic_bootstrap(a, &topic)
+             : NULL;
+}
+
+static chn_status open_topic(struct cli_context *ctx, const char *where,
+                             const struct model_group_by *gb, const struct stream_options *o,
+                             struct reject_sink *sink, struct chn_err *err)
+{
+  struct source_kafka_options kafka = o->kafka;
+  struct stream_topic topic;
+  const chn_status s = stream_topic_parse(&ctx->arena, where, &topic, err);
+  if (s != CHN_OK) {
+    return s;
+  }
+  const char *theirs = stream_topic_bootstrap(&ctx->arena, &topic);
+  kafka.bootstrap = theirs != NULL            ? theirs
+                    : kafka.bootstrap != NULL ? kafka.bootstrap
+                                              : own_bootstrap(&ctx->arena, gb);
+  return reject_sink_kafka(where, &kafka, sink, err);
+}
+
+static chn_status open_sink(struct cli_context *ctx, const char *option,
+                            const struct model_group_by *gb, const struct stream_options *o,
+                            struct reject_sink *sink, const struct reject_sink **out,
+                            struct chn_err *err)
+{
+  static const char kafka[] = "kafka:";
+  const char *where = cli_get(&ctx->args, option);
   if (where == NULL) {
     return CHN_OK;
   }
-  const chn_status s = reject_sink_file(where, sink, err);
+  const chn_status s = strncmp(where, kafka, sizeof kafka - 1) == 0
+                           ? open_topic(ctx, where + sizeof kafka - 1, gb, o, sink, err)
+                           : reject_sink_file(where, sink, err);
   *out = s == CHN_OK ? sink : NULL;
-  return s;
+  return s == CHN_OK ? CHN_OK : chn_wrap(err, "--%s", option);
 }
 
-chn_status cli_stream_sinks_open(struct cli_context *ctx, struct stream_options *o,
-                                 struct cli_stream_sinks *out, struct chn_err *err)
+chn_status cli_stream_sinks_open(struct cli_context *ctx, const struct model_group_by *gb,
+                                 struct stream_options *o, struct cli_stream_sinks *out,
+                                 struct chn_err *err)
 {
   if (o->dry) { // nothing is written, nothing is kept
     return CHN_OK;
   }
-  const chn_status s = open_sink(cli_get(&ctx->args, "late-output"), &out->late, &o->late, err);
-  return s == CHN_OK ? open_sink(cli_get(&ctx->args, "dead-letter"), &out->dead, &o->dead, err) : s;
+  const chn_status s = open_sink(ctx, "late-output", gb, o, &out->late, &o->late, err);
+  return s == CHN_OK ? open_sink(ctx, "dead-letter", gb, o, &out->dead, &o->dead, err) : s;
 }
 
 void cli_stream_sinks_close(struct cli_stream_sinks *sinks)

@@ -12,9 +12,11 @@ struct cli_stream_sinks {
 chn_status cli_stream_options_read(struct cli_context *ctx, bool local, struct stream_options *o,
                                    struct chn_err *err);
 
-/// Opens those that were asked for, for one job, and sets o->late and o->dead. None with o->dry.
-chn_status cli_stream_sinks_open(struct cli_context *ctx, struct stream_options *o,
-                                 struct cli_stream_sinks *out, struct chn_err *err);
+/// Opens those that were asked for, for the job of a GroupBy, and sets o->late and o->dead. None
+/// with o->dry.
+chn_status cli_stream_sinks_open(struct cli_context *ctx, const struct model_group_by *gb,
+                                 struct stream_options *o, struct cli_stream_sinks *out,
+                                 struct chn_err *err);
 void cli_stream_sinks_close(struct cli_stream_sinks *sinks);
 
 /// Appends a status as one line of a terminal.

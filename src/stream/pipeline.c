@@ -44,6 +44,7 @@ static void forget(struct stream_job *j, int32_t id)
 {
   struct job_partition *p = partition_of(j, id);
   if (p != NULL) {
+    stream_metrics_lag(&j->metrics, j->o.metrics, j->name, id, 0); // it is another process's now
     *p = j->partitions[--j->n_partitions];
     atomic_store(&j->owned, j->n_partitions);
   }

@@ -1,5 +1,6 @@
 -- The routes of `chronon serve`: Chronon's own answers byte by byte (recorded from its service), and what is added.
 local json = require('dkjson')
+local promtext = require('spec.support.promtext')
 local program = require('spec.support.program')
 local served = require('spec.support.served')
 local server = require('spec.support.server')
@@ -244,42 +245,9 @@ describe('chronon serve', function()
 
     it('writes metrics as Prometheus reads them', function()
       post(JOIN .. 'team%2Fj1.v1', '[{"uid":1}]')
-      local text = s:ask('/metrics').body
-      local kinds, seen, current, buckets = {}, {}, nil, {}
-      assert.equal('\n', text:sub(-1))
-      for line in text:gmatch('([^\n]*)\n') do
-        local kind_of, kind = line:match('^# TYPE ([%a_:][%w_:]*) (%l+)$')
-        local name, labels, value = line:match('^([%a_:][%w_:]*)(%b{}) (%S+)$')
-        if not name then
-          name, value = line:match('^([%a_:][%w_:]*) (%S+)$')
-          labels = '{}'
-        end
-        if kind_of then
-          assert.is_nil(kinds[kind_of], line)
-          assert.is_true(kind == 'counter' or kind == 'gauge' or kind == 'histogram', line)
-          assert.equal(kind == 'counter', kind_of:match('_total$') ~= nil, line)
-          kinds[kind_of], current = kind, kind_of
-        elseif name then
-          local family = kinds[name] and name or name:gsub('_%l+$', '')
-          assert.equal(current, family, line)
-          assert.is_number(tonumber(value), line)
-          assert.is_nil(seen[name .. labels], line)
-          seen[name .. labels] = tonumber(value)
-          for rest in labels:sub(2, -2):gsub('[%a_][%w_]*="[^"\\]*",?', ''):gmatch('.+') do error(line .. ': ' .. rest) end
-          local bound = name:match('_bucket$') and labels:match('le="([^"]+)"')
-          if bound then
-            local id = name .. labels:gsub(',?le="[^"]+"', '')
-            assert.is_true(tonumber(value) >= (buckets[id] or 0), line)
-            buckets[id] = tonumber(value)
-            if bound == '+Inf' then buckets[id .. 'whole'] = tonumber(value) end
-          end
-        else
-          assert.matches('^# HELP [%a_:][%w_:]* %S', line)
-        end
-      end
-      local one = '{join="team.j1.v1"}'
-      assert.equal(buckets['chronon_fetch_seconds_bucket' .. one .. 'whole'], seen['chronon_fetch_seconds_count' .. one])
-      assert.is_near(os.time(), seen['process_start_time_seconds{}'], 300)
+      local seen = promtext.parse(s:ask('/metrics').body)
+      assert.is_true(seen['chronon_fetch_seconds_count{join="team.j1.v1"}'] > 0)
+      assert.is_near(os.time(), seen.process_start_time_seconds, 300)
     end)
 
     --- The table of src/http/routes.c: "get /ping" by label.
