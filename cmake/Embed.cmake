@@ -1,12 +1,16 @@
-# The Lua modules of lua/ as C arrays: generated/lua_modules.c, part of room lua. The program needs
+# The Lua modules of lua/ and some C headers as C arrays: generated/lua_modules.c, part of room lua. The program needs
 # no Lua files beside it.
 file(GLOB_RECURSE lua_modules CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/lua/*.lua)
+# The headers behind lua/repl's FFI calls, each with those that it includes.
+set(shell_headers base/time.h explore/explore.h cli/repl.h)
+file(GLOB_RECURSE all_headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*.h)
 set(embedded ${CMAKE_BINARY_DIR}/generated/lua_modules.c)
 add_custom_command(
   OUTPUT ${embedded}
   COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR}/lua -DOUT=${embedded}
+          -DSRC=${CMAKE_SOURCE_DIR}/src "-DHEADERS=${shell_headers}"
           -P ${CMAKE_SOURCE_DIR}/cmake/EmbedModules.cmake
-  DEPENDS ${lua_modules} ${CMAKE_SOURCE_DIR}/cmake/EmbedModules.cmake
+  DEPENDS ${lua_modules} ${all_headers} ${CMAKE_SOURCE_DIR}/cmake/EmbedModules.cmake
   COMMENT "Embedding lua/"
   VERBATIM)
 if(TARGET room_lua)

@@ -26,6 +26,12 @@ if(NOT MICROHTTPD_FOUND)
   message(FATAL_ERROR "libmicrohttpd is missing (Debian package libmicrohttpd-dev): run bin/setup")
 endif()
 
+# Only room cli edits lines.
+pkg_check_modules(EDIT QUIET IMPORTED_TARGET libedit)
+if(NOT EDIT_FOUND)
+  message(FATAL_ERROR "libedit is missing (Debian package libedit-dev): run bin/setup")
+endif()
+
 # TLS to Redis is a library of its own since hiredis 1.0; Debian 12 has 0.14.
 pkg_check_modules(HIREDIS_SSL QUIET IMPORTED_TARGET hiredis_ssl)
 if(HIREDIS_SSL_FOUND)

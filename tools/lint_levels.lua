@@ -10,7 +10,7 @@ local HOME = { -- header (pattern) -> rooms that may include it
   ['^microhttpd%.h$'] = { http = true },
   ['^avro'] = { codec = true },
   ['_sketch%.hpp$'] = { agg = true },
-  ['^readline'] = { cli = true },
+  ['^histedit'] = { cli = true },
 }
 local README_LINES = 40
 

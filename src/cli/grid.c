@@ -9,7 +9,8 @@
 
 enum { MAX_CELL = 60, NAME_LIMIT = 40 };
 
-static const char BOLD[] = "\033[1m", DIM[] = "\033[2m", PLAIN[] = "\033[0m";
+static const char BOLD[] = "\033[1m", DIM[] = "\033[2m", PLAIN[] = "\033[0m", NUMBER[] = "\033[36m",
+                  TIME[] = "\033[33m";
 
 void cli_grid_init(struct cli_grid *g, const struct cli_column *columns, int32_t n)
 {
@@ -166,6 +167,18 @@ static void add_cell(struct chn_buf *out, const char *text, int32_t width, bool 
   }
 }
 
+/// What makes a cell look like its kind; "" for plain text.
+static const char *color_of(const struct cli_grid *g, size_t row, int32_t column, bool color)
+{
+  if (!color) {
+    return "";
+  }
+  return !cell_of(g, row, column)       ? DIM
+         : g->columns[column].number    ? NUMBER
+         : g->times && g->times[column] ? TIME
+                                        : "";
+}
+
 static void print_across(const struct cli_grid *g, char **shown, const int32_t *widths, bool color,
                          struct chn_buf *out)
 {
@@ -178,12 +191,12 @@ static void print_across(const struct cli_grid *g, char **shown, const int32_t *
   chn_buf_addc(out, '\n');
   for (size_t r = 0; r < row_count(g); r++) {
     for (int32_t c = 0; c < g->n_columns; c++) {
-      const bool dim = color && !cell_of(g, r, c);
+      const char *look = color_of(g, r, c, color);
       chn_buf_adds(out, c ? "  " : "");
-      chn_buf_adds(out, dim ? DIM : "");
+      chn_buf_adds(out, look);
       add_cell(out, shown[r * (size_t)g->n_columns + (size_t)c], widths[c], g->columns[c].number,
                c + 1 == g->n_columns);
-      chn_buf_adds(out, dim ? PLAIN : "");
+      chn_buf_adds(out, *look ? PLAIN : "");
     }
     chn_buf_addc(out, '\n');
   }
@@ -205,9 +218,10 @@ static void print_turned(const struct cli_grid *g, const struct cli_grid_style *
     for (int32_t c = 0; c < g->n_columns; c++) {
       const char *text = cell_of(g, r, c);
       add_cell(out, g->columns[c].name, names, false, false);
-      chn_buf_adds(out, "  ");
+      const char *look = color_of(g, r, c, style->color);
+      chn_buf_addf(out, "  %s", look);
       add_shown(out, text ? text : "NULL", room);
-      chn_buf_addc(out, '\n');
+      chn_buf_addf(out, "%s\n", *look ? PLAIN : "");
     }
   }
 }
@@ -218,7 +232,8 @@ static void print_table(const struct cli_grid *g, const struct cli_grid_style *s
   struct arena scratch = { 0 };
   char **shown = shown_cells(g, &scratch, MAX_CELL);
   int32_t *widths = arena_calloc(&scratch, (size_t)g->n_columns + 1, sizeof *widths);
-  if (measure(g, shown, widths) <= style->width || row_count(g) == 0) {
+  const bool fits = measure(g, shown, widths) <= style->width && !style->turned;
+  if (fits || row_count(g) == 0) {
     print_across(g, shown, widths, style->color, out);
   } else {
     print_turned(g, style, out);

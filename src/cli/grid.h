@@ -19,6 +19,7 @@ struct cli_grid {
   int32_t n_columns;
   const char **cells; ///< row by row; NULL is null
   size_t n_cells, cap_cells;
+  const bool *times; ///< which columns are days or instants, for colours; NULL: not known
 };
 
 /// `columns` stay the caller's, as long as the grid.
@@ -33,6 +34,7 @@ struct cli_grid_style {
   enum cli_format format;
   int32_t width; ///< of the terminal
   bool color;
+  bool turned; ///< one line a column for each row, also where the table is not too wide
 };
 
 void cli_grid_print(const struct cli_grid *g, const struct cli_grid_style *style,

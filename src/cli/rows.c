@@ -8,7 +8,8 @@
 enum { FLUSH_BYTES = 1 << 16 };
 
 struct printer {
-  const struct cli_context *ctx;
+  const struct cli_grid_style *style;
+  FILE *file;
   struct wh_result *result;
   const struct row_schema *schema;
   struct row_col *cols;
@@ -71,9 +72,17 @@ static void json_row(struct printer *p, size_t row, bool first)
   codec_json_end(&w, '}');
 }
 
+static bool flush_rows(struct printer *p)
+{
+  const bool ok =
+      fwrite(chn_buf_str(&p->out), 1, p->out.len, p->file) == p->out.len && !ferror(p->file);
+  chn_buf_clear(&p->out);
+  return ok;
+}
+
 static chn_status stream_rows(struct printer *p, struct chn_err *err)
 {
-  const bool json = p->ctx->style.format == CLI_JSON;
+  const bool json = p->style->format == CLI_JSON;
   uint64_t done = 0;
   if (json) {
     chn_buf_addc(&p->out, '[');
@@ -94,7 +103,7 @@ static chn_status stream_rows(struct printer *p, struct chn_err *err)
       } else {
         csv_row(p, row);
       }
-      if (p->out.len > FLUSH_BYTES && !cli_print(&p->out)) {
+      if (p->out.len > FLUSH_BYTES && !flush_rows(p)) {
         return chn_fail(err, CHN_E_IO, "stdout cannot be written");
       }
     }
@@ -102,7 +111,7 @@ static chn_status stream_rows(struct printer *p, struct chn_err *err)
   if (json) {
     chn_buf_adds(&p->out, done ? "\n]\n" : "]\n");
   }
-  cli_print(&p->out);
+  flush_rows(p);
   return CHN_OK;
 }
 
@@ -145,27 +154,63 @@ static chn_status fill_grid(struct printer *p, struct cli_grid *grid, int32_t ma
   }
 }
 
-static chn_status grid_rows(struct printer *p, int32_t max_rows, struct chn_err *err)
+static chn_status grid_rows(struct printer *p, int32_t max_rows, struct chn_buf *out, bool *more,
+                            struct chn_err *err)
 {
   struct cli_column *columns = chn_calloc((size_t)p->schema->n_fields + 1, sizeof *columns);
+  bool *times = chn_calloc((size_t)p->schema->n_fields + 1, sizeof *times);
   for (int32_t c = 0; c < p->schema->n_fields; c++) {
+    const enum row_kind kind = p->schema->fields[c].type->kind;
     columns[c].name = p->schema->fields[c].name;
-    columns[c].number = cli_kind_is_number(p->schema->fields[c].type->kind);
+    columns[c].number = cli_kind_is_number(kind);
+    times[c] = kind == ROW_DATE || kind == ROW_TIMESTAMP;
   }
   struct cli_grid grid;
   cli_grid_init(&grid, columns, p->schema->n_fields);
-  bool more = false;
-  const chn_status status = fill_grid(p, &grid, max_rows, &more, err);
+  grid.times = times;
+  const chn_status status = fill_grid(p, &grid, max_rows, more, err);
   if (status == CHN_OK) {
-    cli_grid_print(&grid, &p->ctx->style, &p->out);
-    cli_print(&p->out);
-  }
-  if (more) {
-    fflush(stdout);
-    cli_note(p->ctx, "the first %d rows; --max-rows 0 shows all", max_rows);
+    cli_grid_print(&grid, p->style, out);
   }
   cli_grid_deinit(&grid);
   free(columns);
+  free(times);
+  return status;
+}
+
+// ---- the whole --------------------------------------------------------------------------------
+
+static struct printer printer_of(const struct cli_grid_style *style, struct wh_result *result)
+{
+  struct printer p = { .style = style, .result = result, .schema = wh_result_schema(result) };
+  p.cols = chn_calloc((size_t)p.schema->n_fields + 1, sizeof *p.cols);
+  return p;
+}
+
+static void printer_deinit(struct printer *p)
+{
+  chn_buf_deinit(&p->out);
+  chn_buf_deinit(&p->cell);
+  free(p->cols);
+}
+
+chn_status cli_rows_text(const struct cli_grid_style *style, struct wh_result *result,
+                         int32_t max_rows, struct chn_buf *out, bool *more, struct chn_err *err)
+{
+  struct printer p = printer_of(style, result);
+  *more = false;
+  const chn_status status = grid_rows(&p, max_rows, out, more, err);
+  printer_deinit(&p);
+  return status;
+}
+
+chn_status cli_rows_stream(const struct cli_grid_style *style, struct wh_result *result, FILE *file,
+                           struct chn_err *err)
+{
+  struct printer p = printer_of(style, result);
+  p.file = file;
+  const chn_status status = stream_rows(&p, err);
+  printer_deinit(&p);
   return status;
 }
 
@@ -173,12 +218,19 @@ chn_status cli_rows_print(const struct cli_context *ctx, struct wh_result *resul
                           struct chn_err *err)
 {
   const enum cli_format format = ctx->style.format;
-  struct printer p = { .ctx = ctx, .result = result, .schema = wh_result_schema(result) };
-  p.cols = chn_calloc((size_t)p.schema->n_fields + 1, sizeof *p.cols);
-  const chn_status status =
-      format == CLI_JSON || format == CLI_CSV ? stream_rows(&p, err) : grid_rows(&p, max_rows, err);
-  chn_buf_deinit(&p.out);
-  chn_buf_deinit(&p.cell);
-  free(p.cols);
+  if (format == CLI_JSON || format == CLI_CSV) {
+    return cli_rows_stream(&ctx->style, result, stdout, err);
+  }
+  struct chn_buf out = { 0 };
+  bool more;
+  const chn_status status = cli_rows_text(&ctx->style, result, max_rows, &out, &more, err);
+  if (status == CHN_OK) {
+    cli_print(&out);
+  }
+  if (more) {
+    fflush(stdout);
+    cli_note(ctx, "the first %d rows; --max-rows 0 shows all", max_rows);
+  }
+  chn_buf_deinit(&out);
   return status;
 }

@@ -40,6 +40,7 @@ struct compile_item {
   bool extra;          ///< not asked for: came with a join, or depends on a change
   const char *message; ///< why it was skipped or failed (several errors: a line each), or NULL
   const struct model_conf *conf; ///< the definition as far as it is known, or NULL
+  const char *text;              ///< its compiled form, also of a dry run; NULL when it has none
 };
 
 /// What is worth saying and no error.

@@ -142,6 +142,7 @@ void run_report(struct run *run)
       .extra = u->extra,
       .message = u->message,
       .conf = &u->conf,
+      .text = u->text,
     };
   }
   qsort(items, n, sizeof *items, compare);

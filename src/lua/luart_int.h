@@ -14,6 +14,10 @@ struct luart_module {
 };
 extern const struct luart_module luart_modules[];
 
+/// The C headers that the shell calls through (cmake/Embed.cmake lists them), by their path in
+/// src/; the last one has no name.
+extern const struct luart_module luart_headers[];
+
 struct luart {
   char *repo;
   struct luart_limits limits;

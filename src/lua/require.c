@@ -237,7 +237,7 @@ static void load_module(lua_State *L, const char *name)
   const struct luart_module *m = embedded(name);
   if (strcmp(name, "chronon.schema") == 0) {
     schema_push(L);
-  } else if (m != NULL) {
+  } else if (m != NULL && is_library(name)) { // the shell is no library of definitions
     run_embedded(L, m);
   } else if (is_library(name)) {
     luaL_error(L, "there is no module \"%s\"", name);
