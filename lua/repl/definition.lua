@@ -91,7 +91,8 @@ doc.method('definition', methods, 'backfill', {
   local kind, definition = pass(x)
   local first, last = day(o.from or o.ds, 'from'), day(o.to or o.ds, 'to')
   local r = result.take(C.explore_backfill, kind, definition, first, last)
-  return o.table and r:write(o.table) or r
+  if o.table then r:write(o.table) end
+  return r
 end)
 
 doc.method('definition', methods, 'lineage', {

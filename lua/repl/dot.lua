@@ -84,12 +84,17 @@ function M.help()
 end
 
 --- Runs a line that begins with a dot; false when it failed, which is told.
-function M.run(line)
+--- @param place string? "file:3: ", where it stands
+function M.run(line, place)
   local name, rest = line:match('^%.(%a+)%s*(.-)%s*$')
   local ok = true
   return run.protected(function()
     local found = name and commands[name]
-    if not found then error(('.%s is no command%s; .help lists them'):format(name or '', text.hint(name or '', names())), 0) end
+    local near = name and text.nearest(name, names())
+    if not found then
+      error(('%s.%s is no command%s; .help lists them'):format(place or '', name or '',
+        near and (' (did you mean .%s?)'):format(near) or ''), 0)
+    end
     if found.run(rest) == false then ok = false end
   end) and ok
 end

@@ -136,7 +136,6 @@ doc.method('result', methods, 'as', {
   usage = 'r:as "name"', text = 'Gives the result a name of its own in SQL.', example = 'sql[[SELECT 1 AS n]]:as "one"',
 }, function(r, name)
   host.call(C.explore_name, facts_of(r).table, name)
-  return r
 end)
 
 doc.method('result', methods, 'save', {
@@ -144,7 +143,6 @@ doc.method('result', methods, 'save', {
   example = 'sql[[SELECT 1 AS n]]:save "/tmp/one.csv"',
 }, function(r, path)
   host.call(C.explore_save, facts_of(r).table, path)
-  return r
 end)
 
 doc.method('result', methods, 'write', {
@@ -153,7 +151,6 @@ doc.method('result', methods, 'write', {
   example = 'sql[[SELECT 1 AS n]]:write "try.one"',
 }, function(r, name)
   host.call(C.explore_write, facts_of(r).table, name)
-  return r
 end)
 
 doc.method('result', methods, 'drop', {

@@ -77,7 +77,7 @@ local function is_blank(text) return not text:find('%S') end
 
 --- A machine that takes lines: complete chunks and dot commands run at once.
 --- @param source string
---- @param dot fun(line: string): boolean runs a dot command
+--- @param dot fun(line: string, place: string?): boolean runs a dot command
 function M.lines(source, dot)
   local self = { pending = nil, first = 1, n = 0, all = {} }
 
@@ -86,7 +86,9 @@ function M.lines(source, dot)
     self.n = self.n + 1
     self.all[self.n] = line
     if not self.pending and (is_blank(line) or line:find('^#!')) then return 'done' end
-    if not self.pending and line:find('^%.%a') then return dot(line) and 'done' or 'failed' end
+    if not self.pending and line:find('^%.%a') then
+      return dot(line, not host.is_typed() and ('%s:%d: '):format(source:sub(2), self.n) or nil) and 'done' or 'failed'
+    end
     if not self.pending then self.pending, self.first = line, self.n else self.pending = self.pending .. '\n' .. line end
     host.chunks[source] = table.concat(self.all, '\n')
     local chunk, message = read.compile(self.pending, source, self.first)

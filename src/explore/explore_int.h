@@ -22,6 +22,7 @@ struct explore {
   struct arena arena; ///< as long as the session
   struct arena call;  ///< as long as a call
   struct wh *wh;
+  bool makes_folder;           ///< the warehouse has no folder of its own yet
   struct wh *volatile scratch; ///< of the running backfill
   struct kv_store *store;
   struct fetcher *fetcher;

@@ -1,10 +1,11 @@
 // A session: what is open, and what is running.
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "explore/explore_int.h"
 #include "fetcher/fetch_json.h"
 #include "kv/kv.h"
+#include "warehouse/fs.h"
 
 struct explore *explore_open(const struct explore_options *options)
 {
@@ -23,6 +24,9 @@ void explore_close(struct explore *e)
   fetcher_close(e->fetcher);
   kv_close(e->store);
   wh_close(e->wh);
+  if (e->makes_folder) {
+    rmdir(e->options.warehouse); // unless something was written
+  }
   for (int32_t i = 0; i < e->n_kept; i++) {
     free(e->kept[i].name);
     arena_deinit(&e->kept[i].arena);
@@ -77,6 +81,7 @@ chn_status explore_warehouse(struct explore *e, struct wh **out, struct chn_err 
                                       .memory_limit = e->options.memory_limit };
   if (e->wh == NULL) {
     struct wh *wh = NULL;
+    e->makes_folder = !fs_exists(e->options.warehouse);
     if (wh_open(&options, &wh, err) != CHN_OK) {
       return err->code;
     }
