@@ -93,7 +93,7 @@ function M.prepare(o, cases, programs)
   self.duckdb = exists(library) and library or "libduckdb.so"
   self.work = ("%s/build/bench/stream-%d"):format(o.root, self.events)
   self.repo = self.work .. "/repo"
-  local made_of = "bench/stream/generate.sql bench/stream/data.lua bench/stream/bench.lua bench/definitions/*/bench/streaming.lua"
+  local made_of = "bench/stream/generate.sql bench/stream/data.lua bench/definitions/*/bench/streaming.lua"
   local sum = io.popen(("cd %s && cat %s | cksum | cut -d' ' -f1"):format(o.root, made_of))
   local mark = self.work .. "/done-" .. sum:read("*l")
   sum:close()

@@ -36,7 +36,6 @@ void batch_free(struct stream_batch *b)
   free(b->ts);
   free(b->target);
   free(b->order);
-  free(b->first);
   free(b->sorted);
   free(b->key_at);
   free(b->marks);
@@ -187,13 +186,14 @@ chn_status batch_add(struct stream_batch *b, const struct evaluated *rows, size_
 // ---- order ------------------------------------------------------------------------------------
 
 struct ranked {
-  uint64_t head; ///< of the key, as a number
+  uint64_t head; ///< of the key behind what all keys begin with, as a number
   const char *bytes;
-  size_t len;
+  size_t len; ///< of the key
+  int64_t version;
   uint32_t target;
+  bool whole; ///< head says all there is to say
 };
 
-/// Lengths first; the version stands behind the key, and its last bytes count most.
 static int by_key(const void *x, const void *y)
 {
   const struct ranked *a = x;
@@ -204,36 +204,64 @@ static int by_key(const void *x, const void *y)
   if (a->head != b->head) {
     return a->head < b->head ? -1 : 1;
   }
-  const size_t key = a->len - sizeof(int64_t);
-  const int order = key > sizeof a->head ? memcmp(a->bytes, b->bytes, key) : 0;
-  if (order != 0) {
-    return order;
-  }
-  int64_t v;
-  int64_t w;
-  memcpy(&v, a->bytes + key, sizeof v);
-  memcpy(&w, b->bytes + key, sizeof w);
-  return (v > w) - (v < w);
+  const int order = a->whole ? 0 : memcmp(a->bytes, b->bytes, a->len);
+  return order != 0 ? order : (a->version > b->version) - (a->version < b->version);
 }
 
-static void sort_targets(struct stream_batch *b)
+/// How many bytes all keys begin with.
+static size_t common(const struct ranked *all, size_t n)
 {
-  const size_t n = (size_t)batch_targets(b);
+  size_t same = n > 0 ? all[0].len : 0;
+  for (size_t i = 1; i < n; i++) {
+    same = all[i].len < same ? all[i].len : same;
+    while (same > 0 && memcmp(all[0].bytes, all[i].bytes, same) != 0) {
+      same--;
+    }
+  }
+  return same;
+}
+
+static struct ranked *rank_targets(const struct stream_batch *b, size_t n)
+{
   struct ranked *all = chn_malloc((n + 1) * sizeof *all);
   for (size_t t = 0; t < n; t++) {
     struct ranked *r = &all[t];
     *r = (struct ranked){ .target = (uint32_t)t };
     r->bytes = chn_dict_bytes(b->targets, (int32_t)t, &r->len);
-    const size_t key = r->len - sizeof(int64_t);
-    memcpy(&r->head, r->bytes, key < sizeof r->head ? key : sizeof r->head);
+    r->len -= sizeof r->version;
+    memcpy(&r->version, r->bytes + r->len, sizeof r->version);
+  }
+  const size_t same = common(all, n);
+  for (size_t t = 0; t < n; t++) {
+    struct ranked *r = &all[t];
+    const size_t rest = r->len - same;
+    r->whole = rest <= sizeof r->head;
+    memcpy(&r->head, r->bytes + same, r->whole ? rest : sizeof r->head);
     r->head = __builtin_bswap64(r->head);
   }
   qsort(all, n, sizeof *all, by_key);
-  b->sorted = chn_realloc(b->sorted, (n + 1) * sizeof *b->sorted);
-  for (size_t t = 0; t < n; t++) {
-    b->sorted[t] = all[t].target;
+  return all;
+}
+
+/// Rows by target, by counting. `rank` says where a target is in the order.
+static void order_rows(struct stream_batch *b, const uint32_t *rank, size_t n_targets)
+{
+  uint32_t *next = chn_calloc(n_targets + 1, sizeof *next);
+  for (size_t i = 0; i < b->n; i++) {
+    b->target[i] = rank[b->target[i]];
+    next[b->target[i]]++;
   }
-  free(all);
+  uint32_t at = 0;
+  for (size_t t = 0; t < n_targets; t++) {
+    b->sorted[t].rows = b->order + at;
+    b->sorted[t].n = next[t];
+    at += next[t];
+    next[t] = at - next[t];
+  }
+  for (size_t i = 0; i < b->n; i++) {
+    b->order[next[b->target[i]]++] = (uint32_t)i;
+  }
+  free(next);
 }
 
 void batch_seal(struct stream_batch *b)
@@ -241,20 +269,18 @@ void batch_seal(struct stream_batch *b)
   find_targets(b);
   const size_t n_targets = (size_t)batch_targets(b);
   b->order = chn_realloc(b->order, (b->n + 1) * sizeof *b->order);
-  b->first = chn_realloc(b->first, (n_targets + 2) * sizeof *b->first);
-  memset(b->first, 0, (n_targets + 2) * sizeof *b->first);
-  // Counted one place further on, so that after the second pass first[t] is where t begins.
-  uint32_t *next = b->first + 1;
-  for (size_t i = 0; i < b->n; i++) {
-    next[b->target[i] + 1]++;
-  }
+  b->sorted = chn_realloc(b->sorted, (n_targets + 1) * sizeof *b->sorted);
+  struct ranked *all = rank_targets(b, n_targets);
+  uint32_t *rank = chn_malloc((n_targets + 1) * sizeof *rank);
   for (size_t t = 0; t < n_targets; t++) {
-    next[t + 1] += next[t];
+    const struct ranked *r = &all[t];
+    rank[r->target] = (uint32_t)t;
+    b->sorted[t] =
+        (struct batch_target){ .key = r->bytes, .key_len = r->len, .version = r->version };
   }
-  for (size_t i = 0; i < b->n; i++) {
-    b->order[next[b->target[i]]++] = (uint32_t)i;
-  }
-  sort_targets(b);
+  order_rows(b, rank, n_targets);
+  free(rank);
+  free(all);
 }
 
 int32_t batch_targets(const struct stream_batch *b)
@@ -262,16 +288,9 @@ int32_t batch_targets(const struct stream_batch *b)
   return chn_dict_size(b->targets);
 }
 
-struct batch_target batch_target(const struct stream_batch *b, int32_t rank)
+const struct batch_target *batch_target(const struct stream_batch *b, int32_t t)
 {
-  size_t len = 0;
-  const uint32_t t = b->sorted[rank];
-  const char *bytes = chn_dict_bytes(b->targets, (int32_t)t, &len);
-  struct batch_target out = { .key = bytes, .key_len = len - sizeof out.version };
-  memcpy(&out.version, bytes + out.key_len, sizeof out.version);
-  out.rows = b->order + b->first[t];
-  out.n = b->first[t + 1] - b->first[t];
-  return out;
+  return &b->sorted[t];
 }
 
 size_t batch_memory(const struct stream_batch *b)
@@ -280,8 +299,7 @@ size_t batch_memory(const struct stream_batch *b)
                      (b->value_at != NULL ? sizeof *b->value_at : 0) +
                      (b->origins != NULL ? sizeof *b->origins : 0);
   size_t bytes = chn_dict_memory(b->targets) + b->room * row + b->values.cap + b->keys.cap +
-                 b->payloads.cap +
-                 (size_t)batch_targets(b) * (sizeof *b->first + sizeof *b->sorted);
+                 b->payloads.cap + (size_t)batch_targets(b) * sizeof *b->sorted;
   for (int32_t i = 0; i < b->form->fields.n_fields; i++) {
     bytes += row_builder_memory(b->fields[i]);
   }

@@ -31,6 +31,15 @@ struct batch_origin {
   size_t at;
 };
 
+/// A version to be written: a key, and rows of the batch in the order in which they came.
+struct batch_target {
+  const void *key;
+  size_t key_len;
+  int64_t version;
+  const uint32_t *rows;
+  size_t n;
+};
+
 struct stream_batch {
   struct stream_batch *link; ///< whoever has it
   const struct stream_form *form;
@@ -49,9 +58,8 @@ struct stream_batch {
   struct chn_buf keys;      ///< those of the new rows, back to back
   size_t *key_at;           ///< where each begins; one more
   size_t n_new;
-  uint32_t *order;  ///< rows by target, after batch_seal
-  uint32_t *first;  ///< of target t the rows order[first[t], first[t + 1])
-  uint32_t *sorted; ///< targets by length of key, key, version
+  uint32_t *order;             ///< rows by target, after batch_seal
+  struct batch_target *sorted; ///< targets, after batch_seal
   struct stream_mark *marks;
   int32_t n_marks;
   int32_t room_marks;
@@ -81,15 +89,8 @@ struct stream_message batch_message(const struct stream_batch *b, uint32_t row, 
 /// versions, which is how an LMDB store has them. Nothing may be added afterwards.
 void batch_seal(struct stream_batch *b);
 
-/// The t-th target's key and version.
-struct batch_target {
-  const void *key;
-  size_t key_len;
-  int64_t version;
-  const uint32_t *rows;
-  size_t n;
-};
-struct batch_target batch_target(const struct stream_batch *b, int32_t t);
+/// The t-th target.
+const struct batch_target *batch_target(const struct stream_batch *b, int32_t t);
 int32_t batch_targets(const struct stream_batch *b);
 
 /// The end of the tile that holds ts, also before 1970.

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// Keys asked of the store in one go.
-enum { CHUNK = 1024 };
+enum {
+  CHUNK = 1024, ///< keys asked of the store in one go
+  AHEAD = 8,    ///< targets whose rows are fetched from memory before they are needed
+};
 
 /// A row that its tile cannot take.
 struct refused {
@@ -216,7 +218,7 @@ static chn_status render(struct commit *c, const struct stream_batch *b,
   }
   const struct kv_version *old = stored(get, t->version);
   const struct target_refuse refused = { refuse, c };
-  return target_tile(c->target, b, t, old != NULL ? old->data : NULL, old != NULL ? old->len : 0,
+  return target_tile(c->target, t, old != NULL ? old->data : NULL, old != NULL ? old->len : 0,
                      is_complete(c, b, t->version), &refused, &c->values, err);
 }
 
@@ -233,10 +235,10 @@ static chn_status make_puts(struct commit *c, const struct stream_batch *b, int3
 {
   size_t n = 0;
   for (int32_t t = from; t < to; t++) {
-    const struct batch_target at = batch_target(b, t);
-    if (n == 0 || !is_same_key(&c->gets[n - 1], &at)) {
+    const struct batch_target *at = batch_target(b, t);
+    if (n == 0 || !is_same_key(&c->gets[n - 1], at)) {
       c->gets[n++] = (struct kv_get){
-        .dataset = c->dataset, .key = at.key, .key_len = at.key_len, .after_ts = at.version
+        .dataset = c->dataset, .key = at->key, .key_len = at->key_len, .after_ts = at->version
       };
     }
   }
@@ -244,17 +246,20 @@ static chn_status make_puts(struct commit *c, const struct stream_batch *b, int3
   chn_status s = rows ? CHN_OK : kv_read(c->reader, c->gets, n, err);
   const struct kv_get *get = c->gets;
   for (int32_t t = from; t < to && s == CHN_OK; t++) {
-    const struct batch_target at = batch_target(b, t);
-    get += !is_same_key(get, &at);
+    const struct batch_target *at = batch_target(b, t);
+    if (!rows && t + AHEAD < to) {
+      target_prefetch(c->target, batch_target(b, t + AHEAD));
+    }
+    get += !is_same_key(get, at);
     const size_t before = c->values.len;
-    s = render(c, b, &at, get, err);
+    s = render(c, b, at, get, err);
     if (c->values.len > before) { // else the tile refused all there was for it
       c->value_at[c->n_puts] = before;
       c->puts[c->n_puts++] = (struct kv_put){ .dataset = c->dataset,
-                                              .key = at.key,
-                                              .key_len = at.key_len,
+                                              .key = at->key,
+                                              .key_len = at->key_len,
                                               .value_len = c->values.len - before,
-                                              .ts = at.version,
+                                              .ts = at->version,
                                               .append = rows };
     }
   }
@@ -269,6 +274,7 @@ static chn_status make_all_puts(struct commit *c, const struct stream_batch *b, 
     c->puts = chn_realloc(c->puts, c->room * sizeof *c->puts);
     c->value_at = chn_realloc(c->value_at, c->room * sizeof *c->value_at);
   }
+  target_begin(c->target, b);
   chn_buf_clear(&c->values);
   chn_buf_clear(&c->whys);
   c->n_refused = c->n_puts = 0;

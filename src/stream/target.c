@@ -10,7 +10,9 @@ struct stream_target {
   const struct stream_form *form;
   struct agg_ir *ir; ///< of the bases; NULL for rows
   struct row_builder *tile[2];
-  struct row_col *cols; ///< of a batch's fields
+  const struct stream_batch *batch;
+  struct row_col *cols; ///< of its fields
+  size_t *widths;       ///< of their values; 0 where those are no array
   int32_t n_cols;
   struct chn_buf tried, next; ///< the tile so far, row by row
 };
@@ -21,6 +23,10 @@ struct stream_target *target_new(const struct stream_form *form)
   t->form = form;
   t->n_cols = form->fields.n_fields;
   t->cols = chn_calloc((size_t)t->n_cols + 1, sizeof *t->cols);
+  t->widths = chn_calloc((size_t)t->n_cols + 1, sizeof *t->widths);
+  for (int32_t i = 0; i < t->n_cols; i++) {
+    t->widths[i] = row_kind_width(form->fields.fields[i].type->kind);
+  }
   if (form->tile_ms > 0) {
     const struct agg_plan *aggs = form->serving->aggs;
     t->ir = agg_ir_new(aggs->bases, aggs->n_bases);
@@ -40,18 +46,32 @@ void target_free(struct stream_target *t)
   row_builder_free(t->tile[COLLAPSED]);
   row_builder_free(t->tile[COMPLETE]);
   free(t->cols);
+  free(t->widths);
   chn_buf_deinit(&t->tried);
   chn_buf_deinit(&t->next);
   free(t);
 }
 
-/// Builders move when they grow, so columns are taken anew; a batch no longer changes here.
-static const struct row_col *columns_of(struct stream_target *t, const struct stream_batch *b)
+void target_begin(struct stream_target *t, const struct stream_batch *b)
 {
-  for (int32_t i = 0; i < t->n_cols; i++) {
+  t->batch = b;
+  for (int32_t i = 0; i < t->n_cols && t->ir != NULL; i++) {
     t->cols[i] = *row_builder_col(b->fields[i]);
   }
-  return t->cols;
+}
+
+void target_prefetch(const struct stream_target *t, const struct batch_target *rows)
+{
+  enum { MOST = 32 };
+  for (size_t i = 0; i < rows->n && i < MOST; i++) {
+    const uint32_t row = rows->rows[i];
+    __builtin_prefetch(&t->batch->ts[row]);
+    for (int32_t c = 0; c < t->n_cols; c++) {
+      if (t->widths[c] > 0) {
+        __builtin_prefetch((const char *)t->cols[c].data + row * t->widths[c]);
+      }
+    }
+  }
 }
 
 static void clear(struct stream_target *t)
@@ -88,14 +108,13 @@ static chn_status store(struct stream_target *t, bool complete, struct chn_buf *
 }
 
 /// The tile with one more row, or as it was.
-static chn_status try_row(struct stream_target *t, const struct stream_batch *b, uint32_t row,
-                          bool complete, struct chn_err *err)
+static chn_status try_row(struct stream_target *t, uint32_t row, bool complete, struct chn_err *err)
 {
   clear(t);
   const bool none = t->tried.len == 0;
   chn_status s = none ? CHN_OK : load(t, t->tried.data, t->tried.len, err);
   if (s == CHN_OK) {
-    s = agg_ir_update(t->ir, t->cols, row, b->ts[row], err);
+    s = agg_ir_update(t->ir, t->cols, row, t->batch->ts[row], err);
   }
   chn_buf_clear(&t->next);
   if (s == CHN_OK) {
@@ -110,9 +129,9 @@ static chn_status try_row(struct stream_target *t, const struct stream_batch *b,
 }
 
 /// Row by row, each through the stored form, so that one that fails leaves nothing behind.
-static chn_status one_by_one(struct stream_target *t, const struct stream_batch *b,
-                             const struct batch_target *rows, const void *stored, size_t stored_len,
-                             bool complete, const struct target_refuse *refuse, struct chn_buf *out,
+static chn_status one_by_one(struct stream_target *t, const struct batch_target *rows,
+                             const void *stored, size_t stored_len, bool complete,
+                             const struct target_refuse *refuse, struct chn_buf *out,
                              struct chn_err *err)
 {
   chn_status s = CHN_OK;
@@ -122,7 +141,7 @@ static chn_status one_by_one(struct stream_target *t, const struct stream_batch 
     chn_buf_add(&t->tried, stored, stored_len);
   }
   for (size_t i = 0; i < rows->n && s == CHN_OK; i++) {
-    s = try_row(t, b, rows->rows[i], complete, err);
+    s = try_row(t, rows->rows[i], complete, err);
     taken += s == CHN_OK;
     if (s == CHN_E_ARGUMENT) {
       refuse->row(refuse->self, rows->rows[i], rows->version, err->msg);
@@ -135,24 +154,21 @@ static chn_status one_by_one(struct stream_target *t, const struct stream_batch 
   return s;
 }
 
-chn_status target_tile(struct stream_target *t, const struct stream_batch *b,
-                       const struct batch_target *rows, const void *stored, size_t stored_len,
-                       bool complete, const struct target_refuse *refuse, struct chn_buf *out,
-                       struct chn_err *err)
+chn_status target_tile(struct stream_target *t, const struct batch_target *rows, const void *stored,
+                       size_t stored_len, bool complete, const struct target_refuse *refuse,
+                       struct chn_buf *out, struct chn_err *err)
 {
-  const struct row_col *cols = columns_of(t, b);
   clear(t);
   chn_status s = stored != NULL ? load(t, stored, stored_len, err) : CHN_OK;
   for (size_t i = 0; i < rows->n && s == CHN_OK; i++) {
-    s = agg_ir_update(t->ir, cols, rows->rows[i], b->ts[rows->rows[i]], err);
+    s = agg_ir_update(t->ir, t->cols, rows->rows[i], t->batch->ts[rows->rows[i]], err);
   }
   if (s == CHN_OK) {
     s = store(t, complete, out, err);
   }
   // Hardly ever: what fails has left the parts before it changed.
-  return s == CHN_E_ARGUMENT
-             ? one_by_one(t, b, rows, stored, stored_len, complete, refuse, out, err)
-             : s;
+  return s == CHN_E_ARGUMENT ? one_by_one(t, rows, stored, stored_len, complete, refuse, out, err)
+                             : s;
 }
 
 void target_rows(const struct stream_batch *b, const struct batch_target *rows, struct chn_buf *out)
