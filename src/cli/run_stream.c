@@ -15,7 +15,7 @@
 #include "obs/metrics.h"
 #include "stream/stream.h"
 
-enum { LOOK_MS = 200 };
+enum { LOOK_MS = 200, RATE_MS = 1000 };
 
 /// One GroupBy on its way.
 struct stream_task {
@@ -26,6 +26,9 @@ struct stream_task {
   atomic_bool done;
   chn_status status;
   struct chn_err err;
+  double seen_ms; ///< when `seen` messages had been read
+  int64_t seen;
+  double rate; ///< messages a second then
 };
 
 struct streams {
@@ -40,6 +43,7 @@ struct streams {
   int32_t n;
   pthread_mutex_t lock; ///< of the terminal
   int32_t drawn;        ///< lines of status that stand there
+  int32_t name_width;   ///< of the longest GroupBy's name
 };
 
 // ---- what is said -----------------------------------------------------------------------------
@@ -65,29 +69,46 @@ static void say(void *self, const char *line)
   pthread_mutex_unlock(&s->lock);
 }
 
+/// Messages a second, of the last second or so.
+static double rate_of(struct stream_task *t, int64_t messages)
+{
+  const double now = chn_monotonic_ms();
+  if (now - t->seen_ms >= RATE_MS) {
+    t->rate = t->seen_ms > 0 ? (double)(messages - t->seen) * 1e3 / (now - t->seen_ms) : 0;
+    t->seen_ms = now;
+    t->seen = messages;
+  }
+  return t->rate;
+}
+
 /// A line a GroupBy, as many as the terminal has room for, cut to its width: wrapped ones could not
 /// be removed.
 static void draw(struct streams *s)
 {
   const struct cli_stream_screen screen = cli_stream_screen();
   const int32_t n = s->n <= screen.rows ? s->n : screen.rows - 1;
+  struct chn_buf all = { 0 };
   struct chn_buf line = { 0 };
   pthread_mutex_lock(&s->lock);
-  wipe(s);
+  if (s->drawn > 1) {
+    chn_buf_addf(&all, "\033[%dA", s->drawn - 1);
+  }
   for (int32_t i = 0; i < n; i++) {
     struct stream_status at;
     stream_job_status(s->tasks[i].job, &at);
     chn_buf_clear(&line);
-    cli_stream_line(&at, &line);
-    fprintf(stderr, "%s%.*s", i > 0 ? "\n" : "", screen.columns - 1, chn_buf_str(&line));
+    cli_stream_line(&at, s->name_width, rate_of(&s->tasks[i], at.messages), &line);
+    chn_buf_addf(&all, "%s\r%.*s\033[K", i > 0 ? "\n" : "", screen.columns - 1, chn_buf_str(&line));
   }
   if (n < s->n) {
-    fprintf(stderr, "\nand %d more", s->n - n);
+    chn_buf_addf(&all, "\n\rand %d more\033[K", s->n - n);
   }
   s->drawn = n + (n < s->n);
+  fputs(chn_buf_str(&all), stderr);
   fflush(stderr);
   pthread_mutex_unlock(&s->lock);
   chn_buf_deinit(&line);
+  chn_buf_deinit(&all);
 }
 
 // ---- running ----------------------------------------------------------------------------------
@@ -214,7 +235,11 @@ static chn_status open_one(struct streams *s, struct wh *wh, const char *name, s
   if (status == CHN_OK) {
     status = stream_job_open(s->store, wh, conf.as.group_by, &o, &t->job, err);
   }
-  s->n += status == CHN_OK;
+  if (status == CHN_OK) {
+    const int32_t width = (int32_t)strlen(conf.meta_data->name);
+    s->name_width = width > s->name_width ? width : s->name_width;
+    s->n++;
+  }
   return status;
 }
 

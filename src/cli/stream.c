@@ -11,6 +11,8 @@
 #include "model/names.h"
 #include "obs/meter.h"
 
+enum { RECENT_MS = 48 * 3600 * 1000 };
+
 // ---- options ----------------------------------------------------------------------------------
 
 /// "500ms", "2s", "5min", "1h".
@@ -220,37 +222,52 @@ struct cli_stream_screen cli_stream_screen(void)
                                      .rows = known && size.ws_row > 2 ? size.ws_row : 24 };
 }
 
+/// "newest 2.1 s ago", or the instant where that is long ago: a file of last year.
 static void add_age(const char *what, int64_t instant, struct chn_buf *out)
 {
-  if (instant != INT64_MIN) {
-    chn_buf_addf(out, ", %s ", what);
-    obs_print_seconds(out, (double)(chn_now_ms() - instant) / 1e3);
+  if (instant == INT64_MIN) {
+    return;
+  }
+  const int64_t age = chn_now_ms() - instant;
+  char text[CLI_INSTANT_SIZE];
+  chn_buf_addf(out, ", %s ", what);
+  if (age >= 0 && age < RECENT_MS) {
+    obs_print_seconds(out, (double)age / 1e3);
     chn_buf_adds(out, " ago");
+  } else {
+    chn_buf_adds(out, cli_instant_text(instant, text));
   }
 }
 
-void cli_stream_line(const struct stream_status *at, struct chn_buf *out)
+static void add_count(const char *what, int64_t n, struct chn_buf *out)
 {
-  chn_buf_addf(out, "%s: ", at->group_by);
-  obs_print_count(out, (double)at->messages);
-  chn_buf_adds(out, " messages");
+  chn_buf_addf(out, ", %s ", what);
+  obs_print_count(out, (double)n);
+}
+
+/// What matters most stands first, for narrow terminals.
+void cli_stream_line(const struct stream_status *at, int32_t name_width, double rate,
+                     struct chn_buf *out)
+{
+  chn_buf_addf(out, "%-*s  ", name_width, at->group_by);
   if (at->stalled) {
-    chn_buf_adds(out, ", THE STORE DOES NOT ANSWER");
+    chn_buf_adds(out, "THE STORE DOES NOT ANSWER, ");
   }
+  obs_print_count(out, (double)at->messages);
+  chn_buf_adds(out, " messages, ");
+  obs_print_count(out, rate);
+  chn_buf_adds(out, "/s");
   if (at->lag >= 0) {
-    chn_buf_adds(out, ", lag ");
-    obs_print_count(out, (double)at->lag);
+    add_count("lag", at->lag, out);
+  }
+  if (at->late > 0) {
+    add_count("late", at->late, out);
+  }
+  if (at->rejected > 0) {
+    add_count("rejected", at->rejected, out);
   }
   add_age("newest", at->newest, out);
   add_age("watermark", at->watermark, out);
-  if (at->late > 0) {
-    chn_buf_adds(out, ", late ");
-    obs_print_count(out, (double)at->late);
-  }
-  if (at->rejected > 0) {
-    chn_buf_adds(out, ", rejected ");
-    obs_print_count(out, (double)at->rejected);
-  }
 }
 
 void cli_stream_report(struct cli_context *ctx, struct stream_job *const *jobs, int32_t n)

@@ -19,8 +19,9 @@ chn_status cli_stream_sinks_open(struct cli_context *ctx, const struct model_gro
                                  struct chn_err *err);
 void cli_stream_sinks_close(struct cli_stream_sinks *sinks);
 
-/// Appends a status as one line of a terminal.
-void cli_stream_line(const struct stream_status *at, struct chn_buf *out);
+/// Appends a status as one line of a terminal; `rate` is messages a second.
+void cli_stream_line(const struct stream_status *at, int32_t name_width, double rate,
+                     struct chn_buf *out);
 
 /// Features of joins for GroupBys over them, from the same store; free it after the jobs, before
 /// the store.
