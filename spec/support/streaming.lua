@@ -132,18 +132,38 @@ function M:stream(more, o)
   return json.decode(result.out)[1], result.err
 end
 
---- Starts it in the background. @return table with pid; M.wait(it) gives its code
+--- Starts it in the background. @return table with pid, and out, err: paths of what it says
 function M:start(more, o)
-  local words = { program.quote(program.bin) }
+  local words = { 'exec', program.quote(program.bin) }
   for _, a in ipairs(self:arguments(more, o)) do words[#words + 1] = program.quote(a) end
   self.runs = (self.runs or 0) + 1
-  local run = { out = ('%s/run%d.out'):format(self.folder, self.runs), err = ('%s/run%d.err'):format(self.folder, self.runs),
-                code_file = ('%s/run%d.code'):format(self.folder, self.runs) }
-  local pipe = assert(io.popen(("sh -c '%s </dev/null >%s 2>%s & pid=$!; echo $pid; (wait $pid; echo $? >%s.new; mv %s.new %s) >/dev/null 2>&1 &'")
-    :format(table.concat(words, ' '):gsub("'", "'\\''"), run.out, run.err, run.code_file, run.code_file, run.code_file)))
-  run.pid = tonumber(pipe:read('*l'))
-  pipe:close()
+  local run = { base = ('%s/run%d'):format(self.folder, self.runs) }
+  run.out, run.err = run.base .. '.out', run.base .. '.err'
+  -- The code appears whole: it is renamed.
+  local script = ('(%s) </dev/null >BASE.out 2>BASE.err & echo $! >BASE.pid; wait $!; echo $? >BASE.new; mv BASE.new BASE.code')
+    :gsub('BASE', run.base):format(table.concat(words, ' '))
+  program.shell(('sh -c %s >/dev/null 2>&1 &'):format(program.quote(script)))
+  repeat program.shell('sleep 0.01') until program.shell('test -s ' .. run.base .. '.pid') == 0
+  run.pid = tonumber(program.read(run.base .. '.pid'))
   return run
+end
+
+function M.signal(run, name) program.shell(('kill -%s %d 2>/dev/null'):format(name, run.pid)) end
+
+function M.is_running(run) return program.shell('test ! -e ' .. run.base .. '.code') == 0 end
+
+--- Waits for its end, at most a minute. @return integer code, string what it said
+function M.wait(run)
+  local n = 0
+  while M.is_running(run) do
+    n = n + 1
+    if n > 1200 then
+      M.signal(run, 'KILL')
+      error('it does not end: ' .. program.read(run.err), 2)
+    end
+    program.shell('sleep 0.05')
+  end
+  return tonumber(program.read(run.base .. '.code')), program.read(run.err)
 end
 
 function M:remove() self.r:remove() end
