@@ -76,6 +76,15 @@ static bool idle(struct stream_job *j)
   return true;
 }
 
+/// Reads nothing of a partition any more: what was queued of it is gone.
+static void pass_over(struct stream_job *j, int32_t id)
+{
+  struct job_partition *p = partition_of(j, id);
+  if (p != NULL) {
+    p->next = INT64_MAX;
+  }
+}
+
 /// Goes on where the store says, as soon as it says something. Nothing happens when the run is to
 /// end before.
 static chn_status take(struct stream_job *j, int32_t id, struct chn_err *err)
@@ -87,6 +96,7 @@ static chn_status take(struct stream_job *j, int32_t id, struct chn_err *err)
       nanosleep(&(struct timespec){ .tv_nsec = WAIT_MS * 1000000L }, NULL);
     }
     if (!idle(j) || (s != CHN_OK && stopping(j))) {
+      pass_over(j, id);
       return CHN_OK;
     }
     s = writer_take(j->writer, id, &mark, err);

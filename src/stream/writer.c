@@ -134,6 +134,19 @@ static void tell(struct stream_writer *w, const struct stream_batch *b, int64_t 
   }
 }
 
+/// Keeps an empty batch for the next time; the lock is held.
+static void spare(struct stream_writer *w, struct stream_batch *b)
+{
+  if (w->spares < SPARES) {
+    batch_clear(b);
+    b->link = w->spare;
+    w->spare = b;
+    w->spares++;
+  } else {
+    batch_free(b);
+  }
+}
+
 /// Takes the first batch off the queue; the lock is held.
 static void recycle(struct stream_writer *w)
 {
@@ -144,14 +157,7 @@ static void recycle(struct stream_writer *w)
   }
   w->queued--;
   w->bytes -= b->memory;
-  if (w->spares < SPARES) {
-    batch_clear(b);
-    b->link = w->spare;
-    w->spare = b;
-    w->spares++;
-  } else {
-    batch_free(b);
-  }
+  spare(w, b);
   obs_set(w->o.metrics->in_flight, w->queued);
 }
 
@@ -328,6 +334,13 @@ bool writer_drained(struct stream_writer *w, int32_t wait_ms)
 void writer_put(struct stream_writer *w, struct stream_batch *b)
 {
   pthread_mutex_lock(&w->lock);
+  if (w->state != WRITER_GOOD) {
+    // What was queued before it is gone, so that it must not be written either: the marks of other
+    // partitions than the one in conflict would let it through.
+    spare(w, b);
+    pthread_mutex_unlock(&w->lock);
+    return;
+  }
   b->link = NULL;
   *w->last = b;
   w->last = &b->link;

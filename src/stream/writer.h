@@ -52,7 +52,7 @@ struct stream_batch *writer_batch(struct stream_writer *w);
 /// Waits up to wait_ms until the queue has room.
 bool writer_has_room(struct stream_writer *w, int32_t wait_ms);
 
-/// Takes over a sealed batch.
+/// Takes over a sealed batch; drops it unless the writer is WRITER_GOOD.
 void writer_put(struct stream_writer *w, struct stream_batch *b);
 
 /// Waits up to wait_ms until everything is in the store, or will never be.
