@@ -113,7 +113,7 @@ function M.wait_for(what, seconds)
   end
 end
 
-function M:start(words)
+function M.start(_, words)
   local run = setmetatable({ folder = program.folder() }, Running)
   local quoted = { program.quote(program.bin) }
   for _, word in ipairs(words) do quoted[#quoted + 1] = program.quote(word) end

@@ -1,5 +1,4 @@
 -- GroupBys over a join: their streams are the join's left side, enriched by fetching.
-local program = require('spec.support.program')
 local rows = require('spec.support.rows')
 local seed = require('spec.support.seed')
 local streamed = require('spec.support.streamed')
@@ -12,7 +11,8 @@ local function parent(more)
     metaData = { name = 'shop.parent.v1', team = 'shop', online = 1, outputNamespace = 'ns' },
     left = { events = { table = 'data.left', topic = 'lefts', query = {
       selects = { uid = 'uid', n = 'n', amount = 'amount' }, wheres = { 'amount >= 0' }, timeColumn = 'ts', setups = {} } } },
-    joinParts = { { groupBy = streamed.group_by('shop.part.v1') }, { groupBy = streamed.group_by('shop.numbers.v1', { keyColumns = { 'n' } }),
+    joinParts = { { groupBy = streamed.group_by('shop.part.v1') }, { groupBy = streamed.group_by('shop.numbers.v1',
+      { keyColumns = { 'n' } }),
       prefix = 'p' } },
     derivations = { { name = 'rich', expression = 'shop_part_v1_i_sum_7d * 2' } },
   }
@@ -27,7 +27,8 @@ end
 local function chained(name, tiled, query, join)
   local gb = streamed.group_by(name, {
     sources = { { joinSource = { join = join or parent(), query = query or {
-      selects = { uid = 'uid', amount = 'amount', rich = 'rich', twice = 'rich + amount' }, wheres = { 'amount <> 7' }, timeColumn = 'ts', setups = {} } } } },
+      selects = { uid = 'uid', amount = 'amount', rich = 'rich', twice = 'rich + amount' }, wheres = { 'amount <> 7' },
+        timeColumn = 'ts', setups = {} } } } },
     aggregations = {
       { inputColumn = 'rich', operation = 7, windows = { { length = 7, timeUnit = 1 }, { length = 1, timeUnit = 0 } } },
       { inputColumn = 'rich', operation = 6, windows = { { length = 7, timeUnit = 1 } } },
@@ -78,7 +79,8 @@ describe('a stream over a join', function()
     for day = 9, 11 do
       for _ = 1, 40 do
         events[#events + 1] = { uid(), random(1, 100), streamed.ms(('2024-03-%02d'):format(day)) + random(0, 86399) * 1000 }
-        lefts[#lefts + 1] = { uid(), 96 + random(1, 4), random(-3, 20), streamed.ms(('2024-03-%02d'):format(day)) + random(0, 86399) * 1000 }
+        lefts[#lefts + 1] = { uid(), 96 + random(1, 4), random(-3, 20), streamed.ms(('2024-03-%02d'):format(day)) + random(0,
+          86399) * 1000 }
       end
     end
     s:events(events)
@@ -104,21 +106,24 @@ describe('a stream over a join', function()
     local out = {}
     for i, e in ipairs(probes) do out[i] = { e[1], e[2], e[3], e[4], os.date('!%Y-%m-%d', e[4] / 1000) } end
     s.repo:table('data.probes', repo.values(LEFT, out), 'ds')
-    s.repo:conf('check', { left = { events = { table = 'data.probes', query = { selects = { uid = 'uid', n = 'n' }, timeColumn = 'ts' } } },
+    s.repo:conf('check', { left = { events = { table = 'data.probes', query = { selects = { uid = 'uid', n = 'n' },
+      timeColumn = 'ts' } } },
       joinParts = { { groupBy = chained('shop.chain.v1') } } })
     s.repo:succeed('backfill', 'check', '2024-03-12')
     local features = { 'rich_sum_7d', 'rich_sum_1h', 'rich_count_7d', 'twice_last_7d', 'amount_max_2d' }
     local names = {}
     for i, f in ipairs(features) do names[i] = 'shop_chain_v1_' .. f .. ' AS ' .. f end
     local compared, seen = 0, 0
-    for _, row in ipairs((s.repo:read('SELECT uid, n, CAST(ts AS BIGINT) AS ts, ' .. table.concat(names, ', ') .. ' FROM ns.check ORDER BY n', { 'ns.check' }))) do
+    for _, row in ipairs((s.repo:read('SELECT uid, n, CAST(ts AS BIGINT) AS ts, ' .. table.concat(names, ', ')
+      .. ' FROM ns.check ORDER BY n', { 'ns.check' }))) do
       if tonumber(row.n) < 31 then
         for _, gb in ipairs({ 'shop.chain.v1', 'shop.tiles.v1' }) do
           local got = s:fetch(gb, row.uid, tonumber(row.ts))
           for _, f in ipairs(features) do
             local want = row[f] ~= nil and rows.text(row[f]) or 'NULL'
             local have = got and got[f]
-            assert.equal(want, have ~= nil and have ~= require('dkjson').null and ('%d'):format(have) or 'NULL', gb .. ' ' .. f .. ' at probe ' .. rows.text(row.n) .. ', seed ' .. seeded)
+            assert.equal(want, have ~= nil and have ~= require('dkjson').null and ('%d'):format(have) or 'NULL', gb .. ' ' .. f
+              .. ' at probe ' .. rows.text(row.n) .. ', seed ' .. seeded)
             compared = compared + 1
             seen = seen + (want ~= 'NULL' and 1 or 0)
           end
@@ -142,7 +147,8 @@ describe('a stream over a join', function()
     assert.same({ twice_last_7d = nil, rich_count_7d = 0, amount_max_2d = 9 }, (function(v)
       return { rich_count_7d = v.rich_count_7d or 0, amount_max_2d = v.amount_max_2d }
     end)(s:fetch('shop.chain.v1', 'zz', '2024-03-11 02:00:00')))
-    local r = s:local_stream('chain', s:input('null.json', { '{"uid": "a", "n": null, "amount": 11, "ts": 1710116400000}' }), { '-o', 'json' })
+    local r = s:local_stream('chain', s:input('null.json', { '{"uid": "a", "n": null, "amount": 11, "ts": 1710116400000}' }),
+      { '-o', 'json' })
     assert.same({ 0, true }, { r.code, r.out:match('"rejected": 0') ~= nil })
     assert.equal(11, value().amount_max_2d)
   end)
@@ -150,7 +156,8 @@ describe('a stream over a join', function()
   it('counts an event without a time, and leaves out what the left side does', function()
     local r = one('{"uid": "a", "n": 97, "amount": 9}', { '-o', 'csv' })
     assert.matches('shop.chain.v1,1,0,0,0,1,', r.out, 1, true)
-    r = s:local_stream('chain', s:input('less.json', { '{"uid": "a", "n": 97, "amount": -1, "ts": 1710116400000}' }), { '-o', 'csv' })
+    r = s:local_stream('chain', s:input('less.json', { '{"uid": "a", "n": 97, "amount": -1, "ts": 1710116400000}' }), { '-o',
+      'csv' })
     assert.matches('shop.chain.v1,1,0,0,0,0,', r.out, 1, true)
   end)
 
@@ -174,7 +181,8 @@ describe('a stream over a join', function()
     assert.equal(0, s:local_stream('chain', input, { '--chain-delay', '3s' }).code)
     assert.is_true(os.time() - began >= 2)
     -- Long ones end with the stream, which then has read nothing.
-    local run = s:start(s:words('local-streaming', 'chain', { '--input', input, '--group', 'g', '--chain-delay', '1h', '-o', 'csv' }))
+    local run = s:start(s:words('local-streaming', 'chain', { '--input', input, '--group', 'g', '--chain-delay', '1h', '-o',
+      'csv' }))
     finally(function() run:stop() end)
     assert.is_nil(streamed.wait_for(function() return run:code() end, 0.5))
     run:signal('INT')
@@ -188,7 +196,8 @@ describe('a stream over a join', function()
     upload('part', 'chain')
     local r = s:local_stream('chain', input)
     assert.equal(1, r.code)
-    assert.matches("join shop.parent.v1, over which it streams: Couldn't fetch group by serving info for SHOP_NUMBERS_V1_BATCH", r.err, 1, true)
+    assert.matches("join shop.parent.v1, over which it streams: Couldn't fetch group by serving info for SHOP_NUMBERS_V1_BATCH",
+      r.err, 1, true)
   end)
 
   it('is refused where a fetch cannot give what a backfill could', function()
@@ -196,6 +205,7 @@ describe('a stream over a join', function()
     s.repo:conf('chain', chained('shop.chain.v1', false, nil, join))
     local r = one('{}')
     assert.equal(1, r.code)
-    assert.matches('its derivations cannot be computed when fetching, because of amount: what they read must be features', r.err, 1, true)
+    assert.matches('its derivations cannot be computed when fetching, because of amount: what they read must be features',
+      r.err, 1, true)
   end)
 end)

@@ -34,7 +34,8 @@ describe('run --mode local-streaming', function()
 group_by    messages  rows  writes  late  rejected  newest
 shop.gb.v1         6     4       4     0         2  2024-03-11 02:00:00.000
 ]], r.out)
-    assert.matches('shop.gb.v1: events, partition 0, offset 86: decode: .* %(the first of its kind; the others are counted%)\n$', r.err)
+    assert.matches(
+      'shop.gb.v1: events, partition 0, offset 86: decode: .* %(the first of its kind; the others are counted%)\n$', r.err)
     local want = { i_sum_1h = 5, i_sum_7d = 23, i_count_7d = 4 }
     assert.same(want, s:fetch('shop.gb.v1', 'a', AT))
     assert.equal('[{"group_by":"shop.gb.v1","messages":0,"rows":0,"writes":0,"late":0,"rejected":0,"newest":null}]',
@@ -146,7 +147,8 @@ shop.gb.v1         6     4       4     0         2  2024-03-11 02:00:00.000
   end)
 
   it('replays at the speed of --replay-speed', function()
-    local input = s:input('e.json', { { 'a', 1, '2024-03-11 00:00:00' }, { 'a', 1, '2024-03-11 00:00:10' }, { 'a', 1, '2024-03-11 00:00:20' } })
+    local input = s:input('e.json', { { 'a', 1, '2024-03-11 00:00:00' }, { 'a', 1, '2024-03-11 00:00:10' }, { 'a', 1,
+      '2024-03-11 00:00:20' } })
     local began = os.time()
     succeed(s:local_stream('gb', input, { '--replay-speed', '8' }))
     assert.is_true(os.time() - began >= 2) -- 2.5 s
@@ -193,7 +195,8 @@ describe('a stream that follows its file', function()
   end
 
   it('brings in what it has read when it is stopped before the trigger', function()
-    run = s:start(s:words('local-streaming', 'tiles', { '--input', input, '--follow', '--trigger', 'buffered:1h', '--metrics-port', '0' }))
+    run = s:start(s:words('local-streaming', 'tiles', { '--input', input, '--follow', '--trigger', 'buffered:1h',
+      '--metrics-port', '0' }))
     assert(streamed.wait_for(function() return run:err():match('metrics at http://127.0.0.1:%d+/metrics\n') end), run:err())
     os.execute('sleep 0.3')
     assert.equal(1, sum())
@@ -277,7 +280,8 @@ describe('a stream that cannot be', function()
     refused(2, '--conf names ' .. s.folder .. '/production/gb twice', 'local-streaming', 'gb,gb', lines())
     refused(2, '--group is of one GroupBy', 'local-streaming', 'gb,never', lines({ '--group', 'g' }))
     refused(1, 'production/nope: not in', 'local-streaming', 'nope', lines())
-    refused(1, 'production/join is a Join: GroupBys have streams; a Join is fresh when its parts are', 'local-streaming', 'join', lines())
+    refused(1, 'production/join is a Join: GroupBys have streams; a Join is fresh when its parts are', 'local-streaming',
+      'join', lines())
     local words = s:words('local-streaming', 'gb', lines())
     words[5] = ' ,'
     local r = program.run(words)
@@ -307,7 +311,8 @@ describe('a stream that cannot be', function()
     refused(1, s.folder .. '/nope: No such file', 'local-streaming', 'gb', { '--input', s.folder .. '/nope' })
     program.shell('mkdir ' .. s.folder .. '/empty && mkfifo ' .. s.folder .. '/fifo')
     refused(1, s.folder .. '/empty has no files', 'local-streaming', 'gb', { '--input', s.folder .. '/empty' })
-    refused(1, s.folder .. '/fifo is no regular file; write the events to one first', 'local-streaming', 'gb', { '--input', s.folder .. '/fifo' })
+    refused(1, s.folder .. '/fifo is no regular file; write the events to one first', 'local-streaming', 'gb', { '--input',
+      s.folder .. '/fifo' })
     refused(1, s.folder .. '/no/where: No such file', 'local-streaming', 'gb', lines({ '--dead-letter', s.folder .. '/no/where' }))
     refused(1, s.folder .. '/no/where: No such file', 'local-streaming', 'gb', lines({ '--late-output', s.folder .. '/no/where' }))
   end)
@@ -316,7 +321,8 @@ describe('a stream that cannot be', function()
     local run = s:start(s:words('local-streaming', 'gb', lines({ '--follow', '--metrics-port', '0', '--group', 'other' })))
     finally(function() run:stop() end)
     local port = assert(streamed.wait_for(function() return run:err():match(':(%d+)/metrics') end))
-    refused(1, 'metrics at 127.0.0.1:' .. port .. ': Address already in use', 'local-streaming', 'gb', lines({ '--metrics-port', port }))
+    refused(1, 'metrics at 127.0.0.1:' .. port .. ': Address already in use', 'local-streaming', 'gb', lines({ '--metrics-port',
+      port }))
   end)
 
   it('is told by help how it is', function()

@@ -9,7 +9,8 @@ describe('the metrics of a stream', function()
   setup(function()
     s = streamed.new({ gb = streamed.group_by('shop.gb.v1'), tiles = streamed.group_by('shop.tiles.v1', nil, true) })
     program.shell('mkdir ' .. s.folder .. '/in')
-    s:input('in/1', { { 'a', 1, '2024-03-11 00:00:10' }, '{bad', { 'b', 2, '2024-03-11 03:00:00' }, { 'a', 3, '2024-03-11 00:01:00' },
+    s:input('in/1', { { 'a', 1, '2024-03-11 00:00:10' }, '{bad', { 'b', 2, '2024-03-11 03:00:00' }, { 'a', 3,
+      '2024-03-11 00:01:00' },
       '{"uid": "a", "i": 3}' })
     s:input('in/2', { { 'b', 1, '2024-03-11 02:00:00' } })
     run = s:start(s:words('local-streaming', 'gb,tiles', { '--input', s.folder .. '/in', '--follow', '--metrics-port', '0' }))
@@ -21,7 +22,9 @@ describe('the metrics of a stream', function()
 
   local port
   local function ask(path, o)
-    port = port or assert(streamed.wait_for(function() return tonumber((run:err():match('metrics at http://127%.0%.0%.1:(%d+)/metrics\n'))) end), run:err())
+    port = port or assert(streamed.wait_for(function()
+      return tonumber((run:err():match('metrics at http://127%.0%.0%.1:(%d+)/metrics\n')))
+    end), run:err())
     local c = assert(socket.connect(port))
     local r = assert(c:ask(path, o))
     c:close()

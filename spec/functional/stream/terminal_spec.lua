@@ -42,7 +42,8 @@ describe('a stream on a terminal', function()
   local function start(confs, size, more)
     local words = {}
     for i, word in ipairs(s:words('local-streaming', confs, more)) do words[i] = program.quote(word) end
-    program.write(s.folder .. '/go', ('stty cols %s rows %s\necho $$ >%s/pid\nexec %s %s\n'):format(size:match('%d+'), size:match(' (%d+)'),
+    program.write(s.folder .. '/go', ('stty cols %s rows %s\necho $$ >%s/pid\nexec %s %s\n'):format(size:match('%d+'),
+      size:match(' (%d+)'),
       s.folder, program.quote(program.bin), table.concat(words, ' ')))
     program.shell(('TERM=xterm script -qefc "sh %s/go" /dev/null >%s/typed 2>/dev/null </dev/null &'):format(s.folder, s.folder))
     run = { pid = assert(streamed.wait_for(function()
@@ -75,12 +76,14 @@ describe('a stream on a terminal', function()
     return lines
   end
 
-  local EVENTS = { { 'a', 10, '2024-03-11 00:00:10' }, '{bad', { 'b', 5, '2024-03-11 02:00:00' }, { 'a', 7, '2024-03-11 00:20:00' } }
+  local EVENTS = { { 'a', 10, '2024-03-11 00:00:10' }, '{bad', { 'b', 5, '2024-03-11 02:00:00' }, { 'a', 7,
+    '2024-03-11 00:20:00' } }
 
   it('has one line, that goes at the end', function()
     s = streamed.new({ tiles = streamed.group_by('shop.tiles.v1', nil, true) })
     start('tiles', '150 24', { '--input', s:input('e.json', EVENTS), '--follow' })
-    local lines = shows('^shop%.tiles%.v1  4 messages, %d+/s, lag 0, late 1, rejected 1, newest 2024%-03%-11 02:00:00%.000, watermark 2024%-03%-11 01:55:00%.000$')
+    local lines = shows('^shop%.tiles%.v1  4 messages, %d+/s, lag 0, late 1, rejected 1, newest 2024%-03%-11 02:00:00%.000, '
+      .. 'watermark 2024%-03%-11 01:55:00%.000$')
     assert.equal(3, #lines) -- of the rejected and the late one, then the status
     local f = io.open(s.folder .. '/e.json', 'a')
     f:write(streamed.line('a', 1, os.time() * 1000))
@@ -98,7 +101,8 @@ describe('a stream on a terminal', function()
     s = streamed.new({ gb = streamed.group_by('shop.gb.v1'), long = streamed.group_by('shop.longer_name.v1'),
       tiles = streamed.group_by('shop.tiles.v1', nil, true) })
     start('gb,long,tiles', '90 24', { '--input', s:input('e.json', EVENTS), '--follow' })
-    local lines = shows('^shop%.gb%.v1           4 messages, %d+/s, lag 0, rejected 1, ', '^shop%.longer_name%.v1  4 messages, .*lag 0', '^shop%.tiles%.v1        4 .*lag 0, late 1')
+    local lines = shows('^shop%.gb%.v1           4 messages, %d+/s, lag 0, rejected 1, ',
+      '^shop%.longer_name%.v1  4 messages, .*lag 0', '^shop%.tiles%.v1        4 .*lag 0, late 1')
     assert.equal(89, #lines[#lines])
     assert.equal(7, #lines)
     run.stop()

@@ -35,7 +35,8 @@ describe('an upload beside a stream', function()
 
       -- The day is over: its table is whole, and the upload runs while events of the next one come.
       s:events(table_rows)
-      local upload = s:start({ 'run', '--mode', 'upload', '--conf', s.folder .. '/production/gb', '--ds', '2024-03-11', '--store', s.url,
+      local upload = s:start({ 'run', '--mode', 'upload', '--conf', s.folder .. '/production/gb', '--ds', '2024-03-11',
+        '--store', s.url,
         '--repo', s.folder, '--warehouse', s.repo.warehouse, '--table', 'data.events=' .. s.folder .. '/data.events' })
       finally(function()
         upload:stop()
