@@ -4,6 +4,7 @@ local C = require 'repl.cdef'
 local definition = require 'repl.definition'
 local doc = require 'repl.doc'
 local dot = require 'repl.dot'
+local map = require 'chronon.map'
 local object = require 'chronon.object'
 local params = require 'chronon.params'
 local result = require 'repl.result'
@@ -145,6 +146,21 @@ local METHOD_OPTIONS = {
   backfill = { 'ds = ', 'from = ', 'to = ', 'table = ' }, sql = { 'ds = ' }, explain = { 'feature = ', 'at = ' },
 }
 
+--- The keys of a row of keys.
+local function key_names(x)
+  local out = {}
+  local function add(name) out[#out + 1] = name .. ' = ' end
+  for _, name in ipairs(rawget(x, 'keyColumns') or {}) do add(name) end
+  for _, part in ipairs(rawget(x, 'joinParts') or {}) do
+    local left = {}
+    for from, to in map.each(part.keyMapping or map.new()) do left[to] = from end
+    for _, name in ipairs(part.groupBy.keyColumns) do add(left[name] or name) end
+  end
+  return out
+end
+
+local SERVING = { fetch = true, explain = true, compare = true }
+
 --- The names that a table constructor at the cursor may have.
 local function parameters(stack)
   local top = stack[#stack]
@@ -157,7 +173,9 @@ local function parameters(stack)
       return out
     end
   end
-  local method = top.before:match(':([%a_]+)%s*%(?[^(){}]*$')
+  local owner, serving = top.before:match('([%w_%.]+):([%a_]+)%s*%(?%s*$')
+  if SERVING[serving] and definition.is(value_at(owner)) then return key_names(value_at(owner)) end
+  local method = top.before:match(':([%a_]+)%s*%(?[^(){}]*$') or top.before:match(':([%a_]+)%s*%(.*}%s*,%s*$')
   return method and METHOD_OPTIONS[method]
 end
 
@@ -189,7 +207,11 @@ local function in_path(text)
     return type(x) == 'table' and keys_of(x) or {}, word
   end
   word = text:match('[%a_][%w_]*$') or ''
-  return keys_of(_G), word
+  local names = keys_of(_G)
+  for i = #names, 1, -1 do
+    if names[i]:find('^__') then table.remove(names, i) end
+  end
+  return names, word
 end
 
 --- @param text string before the cursor
@@ -198,7 +220,11 @@ end
 --- @return string[] candidates
 function M.candidates(text, pending)
   local command = not pending and text:match('^%.(%a*)$')
-  if command then return command, matching(dot.names(), command) end
+  if command then
+    local names = {}
+    for i, name in ipairs(dot.names()) do names[i] = name .. ' ' end
+    return command, matching(names, command)
+  end
   local table_word = not pending and text:match('^%.schema%s+(%S*)$')
   if table_word then return table_word, matching(sql.table_names(), table_word) end
   local mode = not pending and text:match('^%.mode%s+(%S*)$')

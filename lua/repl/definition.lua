@@ -57,11 +57,13 @@ end
 -- ---- what it reads and gives ------------------------------------------------------------------
 
 doc.method('definition', methods, 'schema', {
+    short = 'its columns and types',
   usage = 'gb:schema()', text = 'Its keys, inputs and outputs with types, from the tables\' schemas alone.',
   example = 'load("shop.spending.v1"):schema()',
 }, function(x) return result.take(C.explore_schema, pass(x)) end)
 
 doc.method('definition', methods, 'sql', {
+    short = 'the SQL that reads its sources',
   usage = 'gb:sql { ds = "2024-03-10" }',
   text = 'The SQL that reads its sources (of a Join the left side) for a day, as the engine runs it.',
   example = 'print(load("shop.spending.v1"):sql())',
@@ -72,6 +74,7 @@ doc.method('definition', methods, 'sql', {
 end)
 
 doc.method('definition', methods, 'sample', {
+    short = 'the first rows that it reads',
   usage = 'gb:sample(10, { ds = "2024-03-10" })', text = 'The first rows of that; without a day of the last there is.',
   example = 'load("shop.spending.v1"):sample(3)',
 }, function(x, n, args)
@@ -82,6 +85,7 @@ doc.method('definition', methods, 'sample', {
 end)
 
 doc.method('definition', methods, 'backfill', {
+    short = 'computes a day or days, into a result',
   usage = 'gb:backfill { ds = "2024-03-10" }',
   text = 'Computes a day (ds), or days (from, to), and keeps the rows here; `table = "ns.name"` writes them '
     .. 'into the warehouse, too. Without a day it is the last one of the first source.',
@@ -96,11 +100,13 @@ doc.method('definition', methods, 'backfill', {
 end)
 
 doc.method('definition', methods, 'lineage', {
+    short = 'where each feature comes from',
   usage = 'gb:lineage()', text = 'Where each feature comes from: operation, window, expression, table.',
   example = 'load("shop.spending.v1"):lineage()',
 }, function(x) return lineage.of(x, methods.schema(x)) end)
 
 doc.method('definition', methods, 'json', {
+    short = 'Chronon\'s JSON',
   usage = 'gb:json()', text = 'The definition as Chronon\'s JSON, on one line.',
   example = 'print(load("shop.spending.v1"):json())',
 }, function(x)
@@ -125,6 +131,7 @@ local function keys_json(keys, what)
 end
 
 doc.method('definition', methods, 'fetch', {
+    short = 'features of keys from the online store',
   usage = 'join:fetch({ user_id = 5 }, "2024-03-10T12:00:00Z")',
   text = 'The features of keys from the online store, now or at an instant; also of a list of keys, or of a result.',
   example = 'load("shop.training_set.v1"):fetch { user_id = "u1" }',
@@ -134,6 +141,7 @@ doc.method('definition', methods, 'fetch', {
 end)
 
 doc.method('definition', methods, 'explain', {
+    short = 'what served values are made of',
   usage = 'join:explain({ user_id = 5 }, { feature = "...", at = "..." })',
   text = 'What each served value is made of; with `feature` the pieces of that one.',
   example = 'load("shop.training_set.v1"):explain { user_id = "u1" }',
@@ -144,6 +152,7 @@ doc.method('definition', methods, 'explain', {
 end)
 
 doc.method('join', join_methods, 'compare', {
+    short = 'what is served beside a backfill',
   usage = 'join:compare({ user_id = 5 }, "2024-03-10T12:00:00Z")',
   text = 'What is served beside what a backfill gives for the same keys and instant.',
   example = 'load("shop.training_set.v1"):compare({ user_id = "u1" }, "2024-03-08T12:00:00Z")',

@@ -1,15 +1,15 @@
 --- What help() knows: one entry a function of the shell, entered where the function is defined.
 local M = {
-  entries = {}, ---@type table[] { name, of, usage, text, example, fn }, in the order of entry
+  entries = {}, ---@type table[] { name, of, usage, text, short, example, fn }, in the order of entry
 }
 
 --- Enters a global function of the shell.
 --- @param env table where it is put
---- @param facts { usage: string, text: string, example: string }
+--- @param facts { usage: string, text: string, short: string?, example: string } short: a line for the list
 function M.global(env, name, facts, fn)
   env[name] = fn
   M.entries[#M.entries + 1] = {
-    name = name, usage = facts.usage, text = facts.text, example = facts.example, fn = fn,
+    name = name, usage = facts.usage, text = facts.text, short = facts.short, example = facts.example, fn = fn,
   }
 end
 
@@ -17,7 +17,7 @@ end
 function M.method(of, methods, name, facts, fn)
   methods[name] = fn
   M.entries[#M.entries + 1] = {
-    name = name, of = of, usage = facts.usage, text = facts.text, example = facts.example, fn = fn,
+    name = name, of = of, usage = facts.usage, text = facts.text, short = facts.short, example = facts.example, fn = fn,
   }
 end
 

@@ -16,13 +16,13 @@ the next. Tab completes, Ctrl-R searches the history, Ctrl-C stops a query or dr
 leaves. Dot commands: .help
 ]]
 
+local OWNERS = { definition = 'gb:', join = 'join:', result = 'r:' }
+
 local function section(lines, title, of)
   lines[#lines + 1] = title
   for _, entry in ipairs(doc.entries) do
     if entry.of == of then
-      local first = entry.text:match('^(.-[%.;]) ') or entry.text
-      lines[#lines + 1] = ('  %-34s %s'):format(entry.usage:match('^[^{(]*[{(]?') == entry.usage and entry.usage
-        or entry.usage:gsub('%s*{.*', ' { ... }'), first)
+      lines[#lines + 1] = ('  %-14s %s'):format((OWNERS[of] or '') .. entry.name, entry.short or entry.text)
     end
   end
 end

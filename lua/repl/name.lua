@@ -1,6 +1,9 @@
 --- A definition that was made at the prompt is named after its variable: gb is repl.gb.
+local object = require 'chronon.object'
+
 local M = {}
 
+local KINDS = { GroupBy = true, Join = true, StagingQuery = true }
 local count = 0
 
 local function variable_of(x, env)
@@ -26,6 +29,27 @@ local function name_one(x, env)
   end
   if not meta.outputNamespace then meta.outputNamespace = 'repl' end
   if not meta.team then meta.team = 'repl' end
+end
+
+local function take(name, x)
+  if type(name) == 'string' and name ~= '_' and KINDS[object.kind(x)] and not x.metaData.name then
+    x.metaData.name = 'repl.' .. name
+    name_one(x, {})
+  end
+end
+
+--- Names definitions as soon as they are variables, so that a Join may use a GroupBy of before. A
+--- variable that was there already is seen after its line.
+function M.watch(env)
+  setmetatable(env, { __newindex = function(t, name, x)
+    take(name, x)
+    rawset(t, name, x)
+  end })
+end
+
+--- After a line.
+function M.look(env)
+  for name, x in pairs(env) do take(name, x) end
 end
 
 --- Names what has no name yet, GroupBys inside a Join and Joins inside a GroupBy included.

@@ -16,21 +16,24 @@ local function without_local(text)
   return nil
 end
 
+--- Bytecode is refused: one could make the process do anything.
 --- @param text string
 --- @param source string as Lua's chunk names: "=input", "@file"
 --- @param line integer of its first line
 --- @return function? chunk what to run
 --- @return string? message why it cannot be; nil with no chunk: there must be more
 function M.compile(text, source, line)
-  local before = ('\n'):rep((line or 1) - 1)
-  local value, value_error = loadstring(before .. 'return ' .. text, source)
+  if text:byte() == 27 then return nil, ('%s:%d: bytecode is not run here'):format(source:sub(2), line) end
+  local before = ('\n'):rep(line - 1)
+  local value, value_error = loadstring(before .. 'return ' .. text, source, 't')
   if value then -- as an argument, because a tail call would leave no line to blame
-    return loadstring(('%sreturn __values(%s\n)'):format(before, text), source) or value
+    local open = before .. 'return __values(' .. text
+    return loadstring(open .. ')', source, 't') or loadstring(open .. '\n)', source, 't') or value
   end
   local plain = without_local(text)
   local chunk, chunk_error
-  if plain then chunk, chunk_error = loadstring(before .. plain, source) end
-  if not chunk then chunk, chunk_error = loadstring(before .. text, source) end
+  if plain then chunk, chunk_error = loadstring(before .. plain, source, 't') end
+  if not chunk then chunk, chunk_error = loadstring(before .. text, source, 't') end
   if chunk then return chunk end
   if chunk_error:find("near '<eof>'$") or value_error:find("near '<eof>'$") then return nil end
   return nil, chunk_error

@@ -69,6 +69,7 @@ function M.each(r, f)
 end
 
 doc.method('result', methods, 'rows', {
+    short = 'the rows as Lua tables',
   usage = 'r:rows()', text = 'The rows as a list of Lua tables by column; NULL is nil.',
   example = 'for _, row in ipairs(sql[[SELECT 1 AS n]]:rows()) do print(row.n) end',
 }, function(r)
@@ -78,6 +79,7 @@ doc.method('result', methods, 'rows', {
 end)
 
 doc.method('result', methods, 'column', {
+    short = 'one column as a list',
   usage = 'r:column "name"', text = 'One column as a list; NULL is c.null.',
   example = 'sql[[SELECT 1 AS n]]:column "n"',
 }, function(r, name)
@@ -107,6 +109,7 @@ local function by_function(k, f)
 end
 
 doc.method('result', methods, 'filter', {
+    short = 'the rows that meet a condition',
   usage = 'r:filter(condition)', text = 'The rows for which a function of the row is true, or an SQL condition (DuckDB\'s).',
   example = 'sql[[SELECT 1 AS n UNION ALL SELECT 2]]:filter(function(row) return row.n > 1 end)',
 }, function(r, condition)
@@ -119,12 +122,14 @@ doc.method('result', methods, 'filter', {
 end)
 
 doc.method('result', methods, 'head', {
+    short = 'the first rows',
   usage = 'r:head(n)', text = 'The first n rows (10).', example = 'sql[[SELECT 1 AS n]]:head(3)',
 }, function(r, n)
   return duckdb(('SELECT * FROM %s LIMIT %d'):format(quoted(facts_of(r).table), n or 10))
 end)
 
 doc.method('result', methods, 'sort', {
+    short = 'the rows in another order',
   usage = 'r:sort "column DESC"', text = 'The rows in another order.', example = 'sql[[SELECT 1 AS n]]:sort "n DESC"',
 }, function(r, order)
   return duckdb(('SELECT * FROM %s ORDER BY %s'):format(quoted(facts_of(r).table), order))
@@ -133,12 +138,14 @@ end)
 -- ---- keeping ----------------------------------------------------------------------------------
 
 doc.method('result', methods, 'as', {
+    short = 'gives it a name in SQL',
   usage = 'r:as "name"', text = 'Gives the result a name of its own in SQL.', example = 'sql[[SELECT 1 AS n]]:as "one"',
 }, function(r, name)
   host.call(C.explore_name, facts_of(r).table, name)
 end)
 
 doc.method('result', methods, 'save', {
+    short = 'writes a Parquet, CSV or JSON file',
   usage = 'r:save "file.parquet"', text = 'Writes the rows to a file: .parquet, .csv, .json or .jsonl.',
   example = 'sql[[SELECT 1 AS n]]:save "/tmp/one.csv"',
 }, function(r, path)
@@ -146,6 +153,7 @@ doc.method('result', methods, 'save', {
 end)
 
 doc.method('result', methods, 'write', {
+    short = 'writes a table of the warehouse',
   usage = 'r:write "ns.table"',
   text = 'Writes the rows into the warehouse; a table with a column ds is partitioned by it.',
   example = 'sql[[SELECT 1 AS n]]:write "try.one"',
@@ -154,6 +162,7 @@ doc.method('result', methods, 'write', {
 end)
 
 doc.method('result', methods, 'drop', {
+    short = 'forgets the rows',
   usage = 'r:drop()', text = 'Forgets the rows; else they stay until the shell ends.',
   example = 'sql[[SELECT 1 AS n]]:drop()',
 }, function(r) C.explore_drop(host.session, facts_of(r).table) end)

@@ -3,6 +3,7 @@
 local C = require 'repl.cdef'
 local host = require 'repl.host'
 local json = require 'repl.json'
+local names = require 'repl.name'
 local read = require 'repl.read'
 local show = require 'repl.show'
 
@@ -29,6 +30,7 @@ function M.tell(message)
   if host.format() == 'json' then
     io.stderr:write(json.encode({ error = { message = message } }), '\n')
   elseif host.is_typed() then
+    if message == 'interrupted' then io.stderr:write('\n') end -- the terminal shows ^C
     local color = host.repl.style.color
     io.stderr:write(color and '\27[31m' or '', 'error: ', color and '\27[0m' or '', message, pointed_line(message), '\n')
   else
@@ -50,6 +52,7 @@ local function count(...) return select('#', ...), ... end
 local function run_and_print(chunk)
   local started = C.chn_monotonic_ms()
   local values = { count(chunk()) }
+  names.look(_G)
   print_values(values[1], unpack(values, 2, values[1] + 1))
   if host.timer then io.stdout:write(('%.3f s\n'):format((C.chn_monotonic_ms() - started) / 1000)) end
 end
@@ -66,7 +69,7 @@ function M.text(text, source)
   host.chunks[source] = text
   local chunk, message = read.compile(text, source, 1)
   if not chunk then
-    local _, why = loadstring(text, source)
+    local _, why = loadstring(text, source, 't')
     M.tell(message or why)
     return false
   end
@@ -121,7 +124,7 @@ function M.file(file, name, dot)
     if host.leaving then return true end
   end
   if machine.pending then
-    local _, why = loadstring(('\n'):rep(machine.first - 1) .. machine.pending, source)
+    local _, why = loadstring(('\n'):rep(machine.first - 1) .. machine.pending, source, 't')
     M.tell(why or name .. ': the input ends in the middle of a statement')
     return false
   end
