@@ -57,8 +57,9 @@ local COLUMNS = { 'feature', 'operation', 'window', 'group_by', 'expression', 'r
 --- @param x table definition
 --- @param schema userdata result of x:schema()
 function M.of(x, schema)
-  local rows = {}
-  for _, row in ipairs(schema:rows()) do
+  local rows, columns = {}, schema:rows()
+  schema:drop()
+  for _, row in ipairs(columns) do
     if row.role == 'output' then rows[#rows + 1] = describe(x, row) end
   end
   if object.kind(x) == 'StagingQuery' then

@@ -91,12 +91,14 @@ gb:schema():column("column")[3]
   end)
 
   it('gives the rows of the command', function()
-    local r = program.run({ 'run', '--mode', 'backfill', '--conf', 'production/joins/shop/training_set.v1', '--ds', '2024-01-10',
-      '--start-ds', '2024-01-10' }, { cwd = repo })
+    local day = '2024-01-10'
+    local r = program.run({ 'run', '--mode', 'backfill', '--conf', 'production/joins/shop/training_set.v1', '--ds', day,
+      '--start-ds', day }, { cwd = repo })
     assert.equal(0, r.code, r.err)
-    local query = '"SELECT * FROM %s ORDER BY ts, user_id"'
-    local expected = program.run({ 'sql', '-o', 'csv', (query:format('shop.shop_training_set_v1'):gsub('"', '')) }, { cwd = repo }).out
-    local tried = out('.mode csv\nr = load("shop.training_set.v1"):backfill { ds = "2024-01-10" }\nsql ' .. query:format('result_1') .. '\n')
+    local query = 'SELECT * FROM %s ORDER BY ts, user_id'
+    local expected = program.run({ 'sql', '-o', 'csv', query:format('shop.shop_training_set_v1') }, { cwd = repo }).out
+    local tried = out(('.mode csv\nr = load("shop.training_set.v1"):backfill { ds = "%s" }\nsql "%s"\n'):format(day,
+      query:format('result_1')))
     assert.equal(expected, tried)
     assert.truthy(#expected > 200)
   end)

@@ -91,7 +91,9 @@ describe('chronon repl in a terminal', function()
     t:press('C-d')
     t:see('EXIT 0')
     t:close()
-    t = terminal.open(program.quote(program.bin) .. ' repl', { cwd = repo .. '/shop', env = { CHRONON_HISTORY = repo .. '/history' } })
+    t = terminal.open(program.quote(program.bin) .. ' repl', {
+      cwd = repo .. '/shop', env = { CHRONON_HISTORY = repo .. '/history' },
+    })
     t:see_last('chronon>')
     t:press('C-r')
     t:type('1234')
