@@ -12,6 +12,8 @@
 // `name value`.
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,7 @@
 #include "fetcher/fetcher.h"
 #include "kv/kv.h"
 
-enum { BATCH = 10000, EACH_PROBE = 100, USERS = 100000, GIVE_UP_S = 30, WARM_UP = 100 };
+enum { BATCH = 10000, EACH_PROBE = 100, USERS = 100000, GIVE_UP_S = 30, WARM_UP = 500 };
 
 static void need(bool good, const char *what)
 {
@@ -204,10 +206,44 @@ struct probes {
   struct fetch_session *session;
   const struct fetch_plan *plan;
   double *sent;
-  double *seen; ///< how long each took
+  double *read; ///< how long each took until a bare consumer had it
+  double *seen; ///< how long each took until it was a feature
   int64_t n;
   int64_t n_seen;
+  int64_t most;
+  const char *bootstrap;
+  const char *topic;
+  atomic_bool over;
 };
+
+/// The bare consumer: what Kafka alone takes.
+static void *read_probes(void *arg)
+{
+  static const char *const settings[] = { "group.id", "probes", "enable.auto.commit", "false",
+                                          NULL };
+  struct probes *p = arg;
+  rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, p->bootstrap, settings);
+  rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, p->topic, NULL);
+  need(rd_kafka_consume_start(topic, 0, RD_KAFKA_OFFSET_BEGINNING) == 0, "no partition 0");
+  while (!atomic_load(&p->over)) {
+    rd_kafka_message_t *m = rd_kafka_consume(topic, 0, 100);
+    if (m == NULL) {
+      continue;
+    }
+    char line[64] = "";
+    int64_t probe = -1;
+    memcpy(line, m->payload, m->len < sizeof line ? m->len : sizeof line - 1);
+    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        sscanf(line, "{\"user_id\":\"probe_%" SCNd64, &probe) == 1 && probe < p->most) {
+      p->read[probe] = now() - p->sent[probe];
+    }
+    rd_kafka_message_destroy(m);
+  }
+  rd_kafka_consume_stop(topic, 0);
+  rd_kafka_topic_destroy(topic);
+  rd_kafka_destroy(rk);
+  return NULL;
+}
 
 static bool is_there(const struct probes *p, int64_t probe, int64_t at)
 {
@@ -249,15 +285,28 @@ static void send_event(rd_kafka_t *rk, rd_kafka_topic_t *topic, struct probes *p
   produce(rk, topic, line, (size_t)len);
 }
 
+static void print_quantiles(const char *what, double *all, size_t n)
+{
+  qsort(all, n, sizeof *all, by_value);
+  printf("%sp50_ms %.3f\n%sp90_ms %.3f\n%sp99_ms %.3f\n%smax_ms %.3f\n", what, all[n / 2] * 1e3,
+         what, all[n * 9 / 10] * 1e3, what, all[n * 99 / 100] * 1e3, what, all[n - 1] * 1e3);
+}
+
 static void report(struct probes *p)
 {
-  const int64_t skipped = p->n_seen > 2 * WARM_UP ? WARM_UP : 0; // while the group assembles
-  double *all = p->seen + skipped;
+  // The first are sent while the group assembles and the broker's code is not compiled yet.
+  const int64_t skipped = p->n_seen > 4 * WARM_UP ? WARM_UP : 0;
   const size_t n = (size_t)(p->n_seen - skipped);
   need(n > 0, "nothing came");
-  qsort(all, n, sizeof *all, by_value);
-  printf("probes %zu\np50_ms %.3f\np90_ms %.3f\np99_ms %.3f\nmax_ms %.3f\n", n, all[n / 2] * 1e3,
-         all[n * 9 / 10] * 1e3, all[n * 99 / 100] * 1e3, all[n - 1] * 1e3);
+  double *ours = chn_calloc(n, sizeof *ours);
+  for (size_t i = 0; i < n; i++) {
+    ours[i] = p->seen[(size_t)skipped + i] - p->read[(size_t)skipped + i];
+  }
+  printf("probes %zu\n", n);
+  print_quantiles("", p->seen + skipped, n);
+  print_quantiles("read_", p->read + skipped, n);
+  print_quantiles("ours_", ours, n);
+  free(ours);
 }
 
 /// Sends what is due and looks for the oldest probe; both every 100 microseconds or so.
@@ -299,15 +348,24 @@ static void latency(const char *bootstrap, char *const *argv)
   const size_t room = (size_t)(seconds * (double)rate) / EACH_PROBE + 2;
   p.sent = chn_calloc(room, sizeof *p.sent);
   p.seen = chn_calloc(room, sizeof *p.seen);
+  p.read = chn_calloc(room, sizeof *p.read);
+  p.most = (int64_t)room;
+  p.bootstrap = bootstrap;
+  p.topic = argv[0];
+  pthread_t reader;
+  need(pthread_create(&reader, NULL, read_probes, &p) == 0, "no thread");
   rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, bootstrap, settings);
   rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, argv[0], NULL);
   measure(rk, topic, &p, strtoll(argv[3], NULL, 10), rate, seconds);
+  atomic_store(&p.over, true);
+  pthread_join(reader, NULL);
   report(&p);
   rd_kafka_flush(rk, 10000);
   rd_kafka_topic_destroy(topic);
   rd_kafka_destroy(rk);
   free(p.sent);
   free(p.seen);
+  free(p.read);
   fetch_plan_release(p.plan);
   fetch_session_close(p.session);
   fetcher_close(fetcher);
