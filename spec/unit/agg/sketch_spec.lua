@@ -257,6 +257,27 @@ describe('agg KLL', function()
     end
   end)
 
+  it('answers within 2 % of rank, however values are cut into hops that are merged', function()
+    local random, seed = seeds.random('kll ranks')
+    for _, cut in ipairs({ { 1, 4000 }, { 30, 130 }, { 700, 6 }, { 300, 1 } }) do
+      local all, whole = {}, nil
+      for _ = 1, cut[1] do
+        local hop = kll(128)
+        for _ = 1, cut[2] do
+          all[#all + 1] = random(0, 2 ^ 23)
+          C.agg_kll_update(hop, all[#all])
+        end
+        if whole then C.agg_kll_merge(whole, hop) else whole = ffi.gc(C.agg_kll_copy(hop), C.agg_kll_free) end
+      end
+      table.sort(all)
+      for _, f in ipairs({ 0.01, 0.25, 0.5, 0.75, 0.99 }) do
+        local got, below = quantile(whole, f), 0
+        while all[below + 1] and all[below + 1] < got do below = below + 1 end
+        assert(math.abs(below / #all - f) < 0.02, ('seed %d, %d x %d: %g has rank %g'):format(seed, cut[1], cut[2], f, below / #all))
+      end
+    end
+  end)
+
   it('ignores NaN', function()
     local s = kll(8)
     C.agg_kll_update(s, 0 / 0)
