@@ -66,9 +66,9 @@ describe('chronon fetch --type join-stats', function()
       local all = json.decode(got.out)
       -- 12 numbers an hour, 4 apart and all different from the hour before: bins of one number, each empty in the
       -- other, beside one below all that is empty in both.
-      local eps, want = 1e-6, 0
+      local eps = 1e-6
       local per, empty = 1 / 12 - eps, eps * 12 / 13
-      want = 24 * (per - empty) * math.log(per / empty)
+      local want = 24 * (per - empty) * math.log(per / empty)
       assert.equal(3, #all.n_approx_percentile)
       for h = 1, 3 do
         assert.equal(first + h * HOUR, all.n_approx_percentile[h].millis)
