@@ -22,6 +22,7 @@ struct stream_rest {
   int64_t *ts; ///< of the gathered rows or tiles
   size_t n;
   size_t room;
+  bool ordered; ///< no row is earlier than one before it
   bool begun;
 };
 
@@ -286,6 +287,7 @@ void stream_rest_row(struct agg_stream *s, int64_t ts)
     t->room = t->room > 0 ? 2 * t->room : 64;
     t->ts = chn_realloc(t->ts, t->room * sizeof *t->ts);
   }
+  t->ordered = t->n == 0 || (t->ordered && t->ts[t->n - 1] <= ts);
   t->ts[t->n++] = ts;
 }
 
@@ -322,6 +324,33 @@ static chn_status add_tile(struct agg_stream *s, size_t row, struct chn_err *err
                           : status;
 }
 
+/// The first row that a part needs: of those in the order of time LAST_K keeps the last k alone.
+static size_t first_row(const struct stream_rest *t, const struct agg_part *p)
+{
+  if (!t->ordered || p->op != AGG_LAST_K || p->shape != AGG_SHAPE_DIRECT || p->bucket >= 0) {
+    return 0;
+  }
+  size_t at = t->n;
+  for (int32_t left = p->k; at > 0 && left > 0; at--) {
+    left -= row_is_null(&t->cols[p->input], at - 1) ? 0 : 1;
+  }
+  return at;
+}
+
+static chn_status add_rows(struct agg_stream *s, int32_t part, struct chn_err *err)
+{
+  struct stream_rest *t = s->rest;
+  const struct agg_part *p = &t->plan.parts[part];
+  const int64_t from = agg_tail_at(p, s->q);
+  chn_status status = CHN_OK;
+  for (size_t k = first_row(t, p); k < t->n && status == CHN_OK; k++) {
+    if (t->ts[k] >= from) {
+      status = agg_ir_update_part(t->ir, part, t->cols, k, t->ts[k], err);
+    }
+  }
+  return status;
+}
+
 chn_status stream_rest_add(struct agg_stream *s, struct chn_err *err)
 {
   struct stream_rest *t = s->rest;
@@ -334,9 +363,11 @@ chn_status stream_rest_add(struct agg_stream *s, struct chn_err *err)
     }
   }
   chn_status status = begin_once(s, err);
-  for (size_t k = 0; k < t->n && status == CHN_OK; k++) {
-    status = s->tiles != NULL ? add_tile(s, k, err)
-                              : agg_serve_row(t->batch, s->q, t->ir, t->cols, k, t->ts[k], err);
+  for (size_t k = 0; k < t->n && s->tiles != NULL && status == CHN_OK; k++) {
+    status = add_tile(s, k, err);
+  }
+  for (int32_t i = 0; i < t->plan.n_parts && s->tiles == NULL && status == CHN_OK; i++) {
+    status = add_rows(s, i, err);
   }
   return status;
 }
