@@ -30,9 +30,8 @@ end
 
 --- SUM of a tile with one base: a record of (null | long), behind the union's index of the record.
 local function sum_of(value)
-  local at, shift, n = 1, 1, 0
+  local at, shift, n = 3, 1, 0
   assert(value:byte(1) == 2 and value:byte(2) == 2) -- both there
-  at = 3
   repeat
     local b = value:byte(at)
     n, shift, at = n + (b % 128) * shift, shift * 128, at + 1
