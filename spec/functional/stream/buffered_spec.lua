@@ -44,6 +44,15 @@ describe('a buffered trigger', function()
     mark = ('stream/chronon-gb/%s/0'):format(pipe:read('*l'))
     pipe:close()
     run = s:start({ '--follow', '--trigger', trigger }, { input = s.folder .. '/events' })
+    -- It has begun when the dataset is there.
+    local store, began = kv.open(s.store_url, false), false
+    for _ = 1, 300 do
+      began = store:list()[s:dataset()] ~= nil
+      if began then break end
+      program.shell('sleep 0.03')
+    end
+    store:close()
+    assert(began, program.read(run.err))
     program.shell('sleep 0.5')
   end
 
