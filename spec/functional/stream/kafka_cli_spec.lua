@@ -29,7 +29,8 @@ describe('run --mode streaming', function()
     cluster:send('events', 0, { event('a', 10, '2024-03-11 00:00:10'), '{bad', event('a', 5, '2024-03-11 02:00:00'),
       event('a', 7, '2024-03-11 00:20:00') })
     cluster:send('events', 1, { event('b', 20, '2024-03-11 00:10:00') })
-    local run = s:start(words('gb,tiles', { '--dead-letter', 'kafka:dead', '--late-output', 'kafka:late', '--metrics-port', '0', '-o',
+    local run = s:start(words('gb,tiles', { '--dead-letter', 'kafka:dead', '--late-output', 'kafka:late', '--metrics-port', '0',
+      '-o',
       'json' }))
     finally(function() run:stop() end)
     local at = '2024-03-11 02:10:00'
