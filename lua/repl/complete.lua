@@ -219,6 +219,7 @@ end
 --- @return string word that candidates replace
 --- @return string[] candidates
 function M.candidates(text, pending)
+  if not text:find('%S') then return '', { '  ' } end -- indentation, which may have been pasted
   local command = not pending and text:match('^%.(%a*)$')
   if command then
     local names = {}

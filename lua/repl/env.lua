@@ -34,7 +34,9 @@ local function show_print(...)
 end
 
 local function leave(code)
+  if type(code) == 'boolean' then code = code and 0 or 1 end
   host.leaving = tonumber(code) or 0
+  error(host.LEAVE, 0)
 end
 
 --- Puts everything into the globals.
@@ -76,6 +78,7 @@ function M.install()
     short = 'leaves the shell, as Ctrl-D does',
   }, leave)
   env.quit = leave
+  os.exit = leave -- luacheck: ignore 122 (what is open is closed first)
   env.help = help.value
   env.print = show_print
   names.watch(env)

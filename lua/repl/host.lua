@@ -10,6 +10,7 @@ local M = {
   timer = false,
   chunks = {},       ---@type table<string, string> source of what was typed -> its text
   leaving = nil,     ---@type integer? the exit code, once somebody wants to leave
+  LEAVE = {},        -- what is raised then
 }
 
 function M.open(pointer, protect)

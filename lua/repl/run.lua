@@ -60,6 +60,7 @@ end
 --- Runs a function under protect; false when it raised, which is told.
 function M.protected(f, ...)
   local ok, message = host.protect(f, ...)
+  if not ok and message == host.LEAVE then return true end
   if not ok then host.protect(M.tell, message) end
   return ok
 end

@@ -141,8 +141,11 @@ local function is_definition(x) return type(x) == 'table' and object.kind(x) ~= 
 function M.value(x)
   local facts = result.facts(x)
   if facts then return show_result(facts) end
-  if host.format() == 'json' then return M.emit(json.encode(x) .. '\n') end
   local text = M.text(x)
+  if host.format() == 'json' then
+    local meta = type(x) == 'table' and not object.kind(x) and getmetatable(x)
+    return M.emit((meta and meta.__tostring and json.string(text) or json.encode(x)) .. '\n')
+  end
   if is_definition(x) or type(x) == 'string' or not host.repl.style.color then return M.emit(text .. '\n') end
   local looks = { number = '\27[36m', ['nil'] = '\27[2m', boolean = '\27[36m' }
   local look = looks[type(x)]

@@ -76,42 +76,40 @@ function value(col, row)
   return v
 end
 
-local function read(rows, f, err)
-  local schema = C.wh_result_schema(rows)
-  local n_columns, names = schema.n_fields, {}
-  for i = 0, n_columns - 1 do names[i] = ffi.string(schema.fields[i].name) end
-  local cols, n, index = ffi.new('struct row_col[?]', n_columns + 1), ffi.new('size_t[1]'), 0
-  while true do
-    if C.wh_result_next(rows, cols, n, err) ~= 0 then host.fail('%s', ffi.string(err.msg)) end
-    if n[0] == 0 then return end
-    for i = 0, tonumber(n[0]) - 1 do
-      local row = {}
-      for k = 0, n_columns - 1 do row[names[k]] = value(cols[k], i) end
-      index = index + 1
-      if f(row, index) == true then return end
-    end
+--- Calls f for the rows of chunks; true when f wants no more.
+local function walk_chunk(cols, names, n, index, f)
+  for i = 0, n - 1 do
+    local row = {}
+    for k = 0, #names do row[names[k]] = value(cols[k], i) end
+    if f(row, index + i) == true then return true end
   end
 end
 
---- Runs DuckDB's SQL and calls f(row, index) for each row, until it returns true.
-function M.each(sql, f)
-  local wh, rows = ffi.new('struct wh *[1]'), ffi.new('struct wh_result *[1]')
+local function load(sql)
+  local wh, rows = ffi.new('struct wh *[1]'), ffi.new('struct wh_rows *[1]')
   local err = ffi.new('struct chn_err')
   host.call(C.explore_warehouse, wh)
-  -- Only one result streams at a time, and f may ask for others: the rows are taken first.
-  local taken = {}
   C.explore_begin(host.session)
-  if C.wh_query(wh[0], sql, rows, err) ~= 0 then
-    C.explore_end(host.session, err.code, err)
+  if C.explore_end(host.session, C.wh_rows_load(wh[0], sql, rows, err), err) ~= 0 then
     host.fail('%s', ffi.string(err.msg))
   end
-  local ok, why = pcall(read, rows[0], function(row) taken[#taken + 1] = row end, err)
-  C.wh_result_close(rows[0])
-  C.explore_end(host.session, 0, err)
-  if not ok then error(why, 0) end
-  for i, row in ipairs(taken) do
-    if f(row, i) == true then return end
+  return ffi.gc(rows[0], C.wh_rows_free)
+end
+
+--- Runs DuckDB's SQL and calls f(row, index) for each row, until it returns true. The rows lie in C,
+--- and only one at a time in Lua, so that f may ask for others.
+function M.each(sql, f)
+  local rows = load(sql)
+  local schema = C.wh_rows_schema(rows)
+  local names, index = {}, 1
+  for i = 0, schema.n_fields - 1 do names[i] = ffi.string(schema.fields[i].name) end
+  local cols = ffi.new('struct row_col[?]', schema.n_fields + 1)
+  for chunk = 0, tonumber(C.wh_rows_chunks(rows)) - 1 do
+    local n = tonumber(C.wh_rows_chunk(rows, chunk, cols))
+    if walk_chunk(cols, names, n, index, f) then break end
+    index = index + n
   end
+  C.wh_rows_free(ffi.gc(rows, nil))
 end
 
 return M

@@ -104,6 +104,16 @@ chn_status cli_repl_stream(struct cli_repl *r, const char *table, void *file, st
   return s;
 }
 
+/// What a backfill does, on a line that is gone when it ends.
+static void show_stage(const char *text)
+{
+  fprintf(stderr, "\r\033[K");
+  if (text != NULL) {
+    fprintf(stderr, "\033[2m%.70s\033[0m", text);
+  }
+  fflush(stderr);
+}
+
 // ---- starting ---------------------------------------------------------------------------------
 
 /// $CHRONON_HISTORY, else a file in $XDG_STATE_HOME or ~/.local/state; NULL where there is no home.
@@ -186,8 +196,9 @@ static int run_repl(struct cli_context *ctx)
   }
   chn_status s = luart_shell_open(&sh, &err);
   if (s == CHN_OK) {
-    r.explore = explore_open(&options);
     open_line(ctx, &r);
+    options.stage = r.line != NULL && !r.quiet ? show_stage : NULL;
+    r.explore = explore_open(&options);
     shell = sh;
     running = r.explore;
     watch_signals(r.line != NULL);

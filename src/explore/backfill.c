@@ -88,6 +88,14 @@ static bool is_cancelled(void *user)
   return ((const struct explore *)user)->interrupted != 0;
 }
 
+static void tell_stage(void *user, const char *text)
+{
+  const struct explore *e = user;
+  if (e->options.stage != NULL) {
+    e->options.stage(text);
+  }
+}
+
 /// The files of a table as a result: its partitions' columns come last, as texts.
 static chn_status keep_output(struct explore *e, const char *root, const char *table,
                               const struct batch_report *report, struct explore_result *out,
@@ -114,7 +122,9 @@ static chn_status run(struct explore *e, const struct model_conf *conf, const st
                       const char *start_ds, const char *end_ds, struct batch_report *report,
                       struct chn_err *err)
 {
-  const struct batch_progress progress = { .user = e, .cancelled = is_cancelled };
+  const struct batch_progress progress = { .user = e,
+                                           .cancelled = is_cancelled,
+                                           .stage = tell_stage };
   struct wh *wh = NULL;
   chn_status s = wh_open(w, &wh, err);
   if (s != CHN_OK) {
@@ -129,6 +139,7 @@ static chn_status run(struct explore *e, const struct model_conf *conf, const st
                                          .run_first_hole = true,
                                          .progress = &progress };
   s = batch_backfill(conf, &options, report, err);
+  tell_stage(e, NULL);
   e->scratch = NULL;
   wh_close(wh);
   return s;

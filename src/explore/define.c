@@ -136,7 +136,8 @@ chn_status explore_conf(struct explore *e, int32_t kind, const char *json, struc
 {
   struct arena *a = &e->call;
   const struct codec_json *doc = NULL;
-  const struct model_struct *type = model_kind_struct((enum model_kind)kind);
+  const bool known = kind >= MODEL_GROUP_BY && kind <= MODEL_STAGING_QUERY;
+  const struct model_struct *type = known ? model_kind_struct((enum model_kind)kind) : NULL;
   if (type == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "a GroupBy, Join or StagingQuery is needed");
   }

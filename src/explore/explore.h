@@ -18,6 +18,7 @@ struct explore_options {
   const char *store; ///< URL of the online store
   int32_t threads;   ///< as wh_options
   uint64_t memory_limit;
+  void (*stage)(const char *text); ///< told what a backfill does; NULL at its end; may be NULL
 };
 
 struct explore *explore_open(const struct explore_options *options);

@@ -1,6 +1,7 @@
 // Results: temporary tables of the engine, and what is done with them.
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/near.h"
 #include "explore/explore_int.h"
@@ -12,7 +13,7 @@
 static struct kept *find_kept(const struct explore *e, const char *name)
 {
   for (int32_t i = 0; i < e->n_kept; i++) {
-    if (strcmp(e->kept[i].name, name) == 0) {
+    if (strcasecmp(e->kept[i].name, name) == 0) { // as the engine compares names
       return &e->kept[i];
     }
   }

@@ -68,6 +68,13 @@ describe('chronon repl', function()
       assert.equal('', r.out)
     end)
 
+    it('leaves at once, by os.exit too, after closing what is open', function()
+      local r = repl({ '-c', 'sql "SELECT 1"; os.exit(4); print "not reached"' })
+      assert.equal(4, r.code)
+      assert.equal('', r.out .. r.err)
+      assert.not_equal(0, program.shell('test -e ' .. repo .. '/warehouse'))
+    end)
+
     it('refuses bytecode', function()
       local r = repl({ '-f', '-' }, { stdin = string.dump(function() return 1 end):gsub('\n', '') .. '\n' })
       assert.equal(1, r.code)
