@@ -11,7 +11,10 @@ local function printed(columns, cells, o)
   for i, c in ipairs(columns) do cols[i - 1].name, cols[i - 1].number = c[1], c[2] or false end
   C.cli_grid_init(grid, cols, #columns)
   for _, text in ipairs(cells) do C.cli_grid_add(grid, text or nil) end
-  local style = ffi.new('struct cli_grid_style', { FORMAT[o.format or 'table'], o.width or 80, o.color or false })
+  local style = ffi.new('struct cli_grid_style', { FORMAT[o.format or 'table'], o.width or 80, o.color or false,
+    o.turned or false })
+  local times = o.times and ffi.new('bool[?]', #columns, o.times)
+  grid.times = times
   C.cli_grid_print(grid, style, buf)
   local text = ffi.string(C.chn_buf_str(buf), buf.len)
   C.cli_grid_deinit(grid)
@@ -53,7 +56,18 @@ describe('cli grid', function()
 
   it('shows nulls, dimmed on a terminal', function()
     assert.equal('name  n\nNULL  1\n', printed(PAIR, { false, '1' }))
-    assert.equal('\27[1mname  n\27[0m\n\27[2mNULL\27[0m  1\n', printed(PAIR, { false, '1' }, { color = true }))
+    assert.equal('\27[1mname  n\27[0m\n\27[2mNULL\27[0m  \27[36m1\27[0m\n', printed(PAIR, { false, '1' }, { color = true }))
+  end)
+
+  it('gives numbers and times colours of their own on a terminal', function()
+    assert.equal('\27[1mname  n\27[0m\n\27[33mx   \27[0m  \27[36m1\27[0m\n',
+      printed(PAIR, { 'x', '1' }, { color = true, times = { true, false } }))
+    assert.equal('\27[1m-- row 1\27[0m\nname  \27[33mx\27[0m\nn     \27[36m1\27[0m\n',
+      printed(PAIR, { 'x', '1' }, { color = true, turned = true, times = { true, false } }))
+  end)
+
+  it('is turned when it is told to', function()
+    assert.equal('-- row 1\nname  abc\nn     1\n', printed(PAIR, { 'abc', '1' }, { turned = true }))
   end)
 
   it('escapes what Markdown would read', function()
