@@ -2,7 +2,7 @@
 # no Lua files beside it.
 file(GLOB_RECURSE lua_modules CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/lua/*.lua)
 # The headers behind lua/repl's FFI calls, each with those that it includes.
-set(shell_headers base/time.h explore/explore.h cli/repl.h)
+set(shell_headers base/time.h warehouse/sql.h explore/explore.h cli/repl.h)
 file(GLOB_RECURSE all_headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*.h)
 set(embedded ${CMAKE_BINARY_DIR}/generated/lua_modules.c)
 add_custom_command(

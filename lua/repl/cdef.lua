@@ -18,6 +18,7 @@ local function declare(path)
 end
 
 declare('base/time.h')
+declare('warehouse/sql.h')
 declare('explore/explore.h')
 declare('cli/repl.h')
 

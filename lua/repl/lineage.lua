@@ -1,4 +1,6 @@
 --- Where features come from, from a definition and its schema.
+local ffi = require 'ffi'
+local C = require 'repl.cdef'
 local map = require 'chronon.map'
 local object = require 'chronon.object'
 local sql = require 'repl.sql'
@@ -52,6 +54,16 @@ local function describe(x, row)
            tables ~= '' and tables or nil }
 end
 
+--- The tables of a query, whose macros stand for days.
+local function query_tables(query)
+  local arena = ffi.gc(ffi.new('struct arena'), C.arena_deinit)
+  local tables, n, err = ffi.new('char **[1]'), ffi.new('size_t[1]'), ffi.new('struct chn_err')
+  if C.sql_query_tables(arena, (query:gsub('{{.-}}', '2000-01-01')), tables, n, err) ~= 0 then return nil end
+  local names = {}
+  for i = 0, tonumber(n[0]) - 1 do names[i + 1] = ffi.string(tables[0][i]) end
+  return table.concat(names, ', ')
+end
+
 local COLUMNS = { 'feature', 'operation', 'window', 'group_by', 'expression', 'reads' }
 
 --- @param x table definition
@@ -63,11 +75,8 @@ function M.of(x, schema)
     if row.role == 'output' then rows[#rows + 1] = describe(x, row) end
   end
   if object.kind(x) == 'StagingQuery' then
-    local tables = {}
-    for _, d in ipairs(x.metaData.dependencies or {}) do
-      add(tables, tostring(d):match('"spec": "([^"/]+)') or tostring(d))
-    end
-    for _, row in ipairs(rows) do row[6] = table.concat(tables, ', ') end
+    local tables = query_tables(x.query)
+    for _, row in ipairs(rows) do row[2], row[3], row[5], row[6] = nil, nil, nil, tables end
   end
   return sql.rows(COLUMNS, rows)
 end

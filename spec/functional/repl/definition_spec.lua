@@ -127,6 +127,12 @@ j:backfill({ ds = "2024-01-10" }).columns
       .. 'shop_spending_v1_amount_sum_1d  sum        1d      shop.spending.v1  CAST(amount AS DOUBLE)  raw.purchases\n', text)
   end)
 
+  it('tells what a query reads', function()
+    assert.equal('feature  operation  window  group_by  expression  reads\n'
+      .. 'item     NULL       NULL    NULL      NULL        raw.purchases\n',
+      out('load("shop.sales.v1"):lineage():filter "feature = \'item\'"\n'))
+  end)
+
   it('is fetched, explained and compared at an instant', function()
     local text = out([[
 j = load "shop.training_set.v1"
