@@ -89,7 +89,7 @@ doc.method('definition', methods, 'backfill', {
   usage = 'gb:backfill { ds = "2024-03-10" }',
   text = 'Computes a day (ds), or days (from, to), and keeps the rows here; `table = "ns.name"` writes them '
     .. 'into the warehouse, too. Without a day it is the last one of the first source.',
-  example = 'load("shop.spending.v1"):backfill { ds = "2024-03-07" }',
+  example = 'load("shop.spending.v1"):backfill { ds = "2024-01-10" }',
 }, function(x, args)
   local o = options(args, 'backfill', { 'ds', 'from', 'to', 'table' })
   local kind, definition = pass(x)
@@ -134,7 +134,7 @@ doc.method('definition', methods, 'fetch', {
     short = 'features of keys from the online store',
   usage = 'join:fetch({ user_id = 5 }, "2024-03-10T12:00:00Z")',
   text = 'The features of keys from the online store, now or at an instant; also of a list of keys, or of a result.',
-  example = 'load("shop.training_set.v1"):fetch { user_id = "u1" }',
+  example = 'load("shop.training_set.v1"):fetch { user_id = "ada" }',
 }, function(x, keys, at)
   local kind, definition = pass(x)
   return result.take(C.explore_fetch, kind, definition, keys_json(keys, 'fetch'), instant(at))
@@ -144,7 +144,7 @@ doc.method('definition', methods, 'explain', {
     short = 'what served values are made of',
   usage = 'join:explain({ user_id = 5 }, { feature = "...", at = "..." })',
   text = 'What each served value is made of; with `feature` the pieces of that one.',
-  example = 'load("shop.training_set.v1"):explain { user_id = "u1" }',
+  example = 'load("shop.training_set.v1"):explain { user_id = "ada" }',
 }, function(x, keys, args)
   local o = options(args, 'explain', { 'feature', 'at' })
   local kind, definition = pass(x)
@@ -155,7 +155,7 @@ doc.method('join', join_methods, 'compare', {
     short = 'what is served beside a backfill',
   usage = 'join:compare({ user_id = 5 }, "2024-03-10T12:00:00Z")',
   text = 'What is served beside what a backfill gives for the same keys and instant.',
-  example = 'load("shop.training_set.v1"):compare({ user_id = "u1" }, "2024-03-08T12:00:00Z")',
+  example = 'load("shop.training_set.v1"):compare({ user_id = "ada" }, "2024-01-15")',
 }, function(x, keys, at)
   local _, definition = pass(x)
   return result.take(C.explore_compare, definition, keys_json(keys, 'compare'), instant(at))

@@ -147,7 +147,7 @@ end)
 doc.method('result', methods, 'save', {
     short = 'writes a Parquet, CSV or JSON file',
   usage = 'r:save "file.parquet"', text = 'Writes the rows to a file: .parquet, .csv, .json or .jsonl.',
-  example = 'sql[[SELECT 1 AS n]]:save "/tmp/one.csv"',
+  example = 'sql[[SELECT 1 AS n]]:save "one.csv"',
 }, function(r, path)
   host.call(C.explore_save, facts_of(r).table, path)
 end)

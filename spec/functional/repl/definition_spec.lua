@@ -146,6 +146,21 @@ load("shop.spending.v1"):fetch({ user_id = "ada" }, 1705276800000):rows()[1].amo
       .. '{ true, true, true, true }\n11\n', text)
   end)
 
+  it('does what every example of help does', function()
+    local text = out([[
+for _, entry in ipairs(require("repl.doc").entries) do
+  if entry.name ~= "exit" then
+    local example = assert(loadstring("return " .. entry.example) or loadstring(entry.example), entry.example)
+    example()
+    print((entry.of or "") .. " " .. entry.name)
+  end
+end
+]])
+    assert.truthy(text:find('join compare', 1, true), text)
+    assert.truthy(text:find('result drop', 1, true), text)
+    program.shell('cd ' .. repo .. ' && rm -r warehouse/try one.csv')
+  end)
+
   it('finds what differs between what is served and what a backfill gives', function()
     -- A row that came after the upload: the backfill knows it, the store does not.
     local late = dir .. '/late.csv'
