@@ -146,6 +146,10 @@ struct cli_line *cli_line_open(const char *path)
 {
   HistEvent event;
   setlocale(LC_CTYPE, "");
+  if (MB_CUR_MAX ==
+      1) { // a bare container says nothing, and its terminal speaks UTF-8 all the same
+    setlocale(LC_CTYPE, "C.UTF-8");
+  }
   EditLine *el = el_init("chronon", stdin, stdout, stderr);
   if (el == NULL) {
     return NULL;
@@ -163,6 +167,7 @@ struct cli_line *cli_line_open(const char *path)
   el_set(el, EL_CLIENTDATA, l);
   el_set(el, EL_PROMPT, prompt_of);
   el_set(el, EL_HIST, history, l->history);
+  el_set(el, EL_SIGNAL, 1); // Ctrl-Z gives the terminal back as it was, fg takes it again
   bind_keys(el);
   return l;
 }

@@ -27,6 +27,16 @@ describe('chronon repl in a terminal', function()
     t:see('EXIT 0')
   end)
 
+  it('takes letters beyond ASCII where no locale is set', function()
+    t:close()
+    t = terminal.open(program.quote(program.bin) .. ' repl', {
+      cwd = repo .. '/shop', env = { CHRONON_HISTORY = '', LC_ALL = 'C' },
+    })
+    t:see_last('chronon>')
+    t:line('"é日", #"é日"')
+    t:see('chronon> "é日", #"é日"\né日\n5\nchronon>')
+  end)
+
   it('asks for the rest of an unfinished input', function()
     t:line('for i = 1, 2 do')
     t:see_last('      ..')
