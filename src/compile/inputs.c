@@ -28,6 +28,7 @@ static char kind_of(struct run *run, const char *path)
   return S_ISDIR(st.st_mode) ? 'd' : S_ISREG(st.st_mode) ? 'f' : 'o';
 }
 
+/// Definition files below a folder; `*_test.lua` beside them are tests (room explore).
 static void walk(struct run *run, const char *folder, struct names *files)
 {
   struct dirent **entries;
@@ -39,7 +40,7 @@ static void walk(struct run *run, const char *folder, struct names *files)
       const char kind = kind_of(run, path);
       if (kind == 'd') {
         walk(run, path, files);
-      } else if (kind == 'f' && ends_with(path, ".lua")) {
+      } else if (kind == 'f' && ends_with(path, ".lua") && !ends_with(path, "_test.lua")) {
         names_add(run->arena, files, path);
       }
     }
@@ -131,6 +132,9 @@ static chn_status expand(struct run *run, const char *input, struct names *files
   const char *with_end = arena_printf(run->arena, "%s.lua", path);
   if (kind == 'd') {
     walk(run, path, files);
+  } else if (kind == 'f' && ends_with(path, "_test.lua")) {
+    return chn_fail(err, CHN_E_ARGUMENT, "%s holds tests: `chronon test %s` runs them", input,
+                    input);
   } else if (kind == 'f' && ends_with(path, ".lua")) {
     names_add(run->arena, files, path);
   } else if (kind == 'o') {

@@ -187,3 +187,27 @@ chn_status luart_eval(struct luart *rt, struct arena *a, const char *name, const
   session_close(&t.session);
   return status;
 }
+
+static int test_protected(lua_State *L)
+{
+  struct task *t = lua_touserdata(L, 1);
+  require_test(L, require_module_of(L, t->session.arena, t->path), t->path);
+  t->value = convert_value(L, lua_gettop(L));
+  return 0;
+}
+
+chn_status luart_test(struct luart *rt, struct arena *a, const char *file,
+                      const struct codec_json **plan, const char **printed, struct chn_err *err)
+{
+  struct chn_err local;
+  struct task t = { .path = file, .err = err != NULL ? err : &local };
+  const chn_status status = run(rt, a, &t, test_protected);
+  if (status == CHN_OK) {
+    struct codec_json *value = arena_calloc(a, 1, sizeof *value);
+    *value = t.value;
+    *plan = value;
+    *printed = arena_strndup(a, chn_buf_str(&t.session.printed), t.session.printed.len);
+  }
+  session_close(&t.session);
+  return status;
+}

@@ -44,6 +44,7 @@ struct luart_file {
 };
 
 struct luart;
+struct codec_json;
 
 /// A loader of the definitions under a folder. Cheap: nothing is run yet.
 struct luart *luart_new(const char *repo, const struct luart_limits *limits);
@@ -59,3 +60,14 @@ chn_status luart_load(struct luart *rt, struct arena *a, const char *file, struc
 /// JSON on one line (an ordered map as an object, c.null and nil as null).
 chn_status luart_eval(struct luart *rt, struct arena *a, const char *name, const char *text,
                       size_t len, const char **json, struct chn_err *err);
+
+/// Runs a test file (`require "chronon.test"`; lua/chronon/trial.lua) and gives what it asks for:
+///
+///     { "tests": [{ "name", "where", "error"?, "tables": [{ "name", "where", "rows", "columns"?,
+///         "ds"? }], "checks": [{ "kind": "at" | "rows" | "raised", "where", "fails"?,
+///         "definition"?, ... }] }],
+///       "definitions": [{ "kind", "name", "where", "object" }] }
+///
+/// `definition` is an index from 1. Errors are as luart_load's; *printed is what it printed.
+chn_status luart_test(struct luart *rt, struct arena *a, const char *file,
+                      const struct codec_json **plan, const char **printed, struct chn_err *err);

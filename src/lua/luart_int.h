@@ -79,6 +79,9 @@ void require_run(lua_State *L, const char *module, const char *path);
 /// Loads a file of the repo: pushes the list of its definitions (chronon.module's `define`).
 void require_definitions(lua_State *L, const char *module, const char *path);
 
+/// Runs a test file of the repo between chronon.trial's begin and finish, and pushes the plan.
+void require_test(lua_State *L, const char *module, const char *path);
+
 /// "group_bys/team/file.lua" -> "group_bys.team.file"; raises when it is no module.
 const char *require_module_of(lua_State *L, struct arena *a, const char *path);
 

@@ -294,11 +294,16 @@ void require_function(lua_State *L, const char *caller)
   lua_pushcclosure(L, f_require, 1);
 }
 
+static void missing_file(lua_State *L, const char *path)
+{
+  session_of(L)->not_found = true;
+  luaL_error(L, "%s: there is no such file", path);
+}
+
 void require_definitions(lua_State *L, const char *module, const char *path)
 {
   if (!push_file(L, path)) {
-    session_of(L)->not_found = true;
-    luaL_error(L, "%s: there is no such file", path);
+    missing_file(L, path);
   }
   lua_pop(L, 1);
   require_push(L, module, NULL);
@@ -306,6 +311,22 @@ void require_definitions(lua_State *L, const char *module, const char *path)
   lua_getfield(L, LUA_REGISTRYINDEX, definitions_key);
   lua_getfield(L, -1, module);
   lua_remove(L, -2);
+}
+
+void require_test(lua_State *L, const char *module, const char *path)
+{
+  require_push(L, "chronon.trial", NULL);
+  lua_getfield(L, -1, "begin");
+  lua_pushstring(L, path);
+  lua_call(L, 1, 0);
+  if (!push_file(L, path)) {
+    missing_file(L, path);
+  }
+  require_run(L, module, path);
+  lua_pop(L, 1);
+  lua_getfield(L, -1, "finish");
+  lua_remove(L, -2);
+  lua_call(L, 0, 1);
 }
 
 void require_install(lua_State *L)

@@ -1,0 +1,230 @@
+--- chronon test, as an author uses it; the page's examples, and what no test file may do: end it.
+local json = require 'dkjson'
+local program = require 'spec.support.program'
+local seed = require 'spec.support.seed'
+
+local head = [[
+local c = require "chronon"
+local t = require "chronon.test"
+local Op = c.Operation
+local day, noon = "2024-01-01T00:00:00Z", 1704110400000
+local function events(more)
+  local spec = {
+    sources = c.EventSource { table = "data.x", query = c.Query { selects = c.select("k", "v"), time_column = "ts" } },
+    keys = { "k" },
+    aggregations = { c.Aggregation { input_column = "v", operation = Op.SUM, windows = { "1d" } } },
+    accuracy = c.Accuracy.TEMPORAL,
+  }
+  for key, value in pairs(more or {}) do spec[key] = value end
+  return c.GroupBy(spec)
+end
+]]
+
+describe('chronon test', function()
+  local dir, repo
+
+  before_each(function()
+    dir = program.folder()
+    repo = dir .. '/shop'
+    assert.equal(0, program.run({ 'init', repo }).code)
+  end)
+
+  after_each(function() program.remove(dir) end)
+
+  local function run(...) return program.run({ 'test', ... }, { cwd = repo }) end
+
+  --- Runs a file of its own after `head`, whose lines it does not count.
+  local function try(body)
+    program.write(repo .. '/group_bys/shop/own_test.lua', head:gsub('\n', ' ') .. '\n' .. body)
+    return run('group_bys/shop/own_test.lua')
+  end
+
+  it('passes in the repo of init, whose warehouse stays as it is, and leaves nothing behind', function()
+    local temp = dir .. '/tmp'
+    program.shell('mkdir ' .. temp)
+    local r = program.run({ 'test' }, { cwd = repo, env = { TMPDIR = temp } })
+    assert.equal('', r.err)
+    assert.equal(0, r.code)
+    assert.matches('\n4 passed, 0 failed\n$', r.out)
+    assert.is_nil(r.out:find('\27'))
+    assert.equal(1, program.shell('test -e ' .. repo .. '/warehouse'))
+    assert.equal(0, program.shell('test -z "$(ls -A ' .. temp .. ')"'))
+  end)
+
+  it('is not compiled with the definitions', function()
+    local r = program.run({ 'compile', '--all' }, { cwd = repo })
+    assert.equal(0, r.code, r.err)
+    assert.is_nil(r.out:find('_test'))
+    r = program.run({ 'compile', 'group_bys/shop/spending_test.lua' }, { cwd = repo })
+    assert.equal(2, r.code)
+    assert.matches('holds tests: `chronon test', r.err)
+  end)
+
+  it('says what differs and where', function()
+    local r = try([[
+t.table("data.x", { { k = "a", v = 1, ts = "2024-01-01T10:00:00Z" }, { k = "a", v = 2, ts = "2024-01-01T11:00:00Z" } })
+local gb = events()
+t.test("two differ", function()
+  t.expect(gb, { k = "a" }, "2024-01-01T10:30:00Z", { v_sum_1d = 1 })
+  t.expect(gb, { k = "a" }, "2024-01-01T11:30:00Z", { v_sum_1d = 4 })
+  t.expect(gb, { k = "b" }, 1704108600000, { v_sum_1d = 0 })
+end)
+t.test("one passes", function()
+  t.expect(gb, { k = "a" }, "2024-01-02T11:30:00Z", { v_sum_1d = 2 })
+end)]])
+    assert.equal(1, r.code)
+    assert.equal([[
+failed group_bys/shop/own_test.lua: two differ (N ms)
+  group_bys/shop/own_test.lua:6: shop.test.definition_1: v_sum_1d of {"k": "a"} at 2024-01-01T11:30:00Z
+    got  3
+    want 4
+  group_bys/shop/own_test.lua:7: shop.test.definition_1: v_sum_1d of {"k": "b"} at 1704108600000
+    got  null
+    want 0
+passed group_bys/shop/own_test.lua: one passes (N ms)
+1 passed, 1 failed
+]], (r.out:gsub('%d+ ms', 'N ms')))
+  end)
+
+  it('gives the differences as data', function()
+    try([[
+t.test("differs", function()
+  t.table("data.x", { { k = 1, v = 0.1, ts = day } })
+  t.expect(events(), { k = 1 }, noon, { v_sum_1d = 0.2 })
+end)]])
+    local r = run('group_bys/shop/own_test.lua', '--output', 'json')
+    local doc = json.decode(r.out)
+    assert.equal(1, doc.failed)
+    assert.equal(0, doc.passed)
+    local failure = doc.tests[1].failures[1]
+    assert.same({
+      where = 'group_bys/shop/own_test.lua:4', definition = 'shop.test.definition_1', feature = 'v_sum_1d',
+      keys = '{"k": 1}', at = '1704110400000', got = '0.1', want = '0.2',
+    }, failure)
+  end)
+
+  -- Each is the body of a test, and what it must say.
+  local mistakes = {
+    { ' ', 'own_test.lua:2: the test expects nothing' },
+    { 'local x = nil x()', 'own_test.lua:3: attempt to call' },
+    { 't.expect(events(), { k = 1 }, "2024-01-01")', ':3: t.expect expects no feature' },
+    { 't.expect({ v1 = events() }, { k = 1 }, "2024-01-01", { a = 1 })', 'is its `.v1` meant' },
+    { 't.expect(events(), { kk = 1 }, "2024-01-01", { a = 1 })', 'the keys lack k' },
+    { 't.expect(events(), { k = 1, l = 2 }, noon, { a = 1 })', 'l is no key of' },
+    { 't.expect(events(), { k = 1 }, "soon", { v_sum_1d = 1 })', '"soon" is no instant' },
+    { 't.expect(events(), { k = 1 }, noon, { v_sum_1d = 1, v_sum1d = 1 })', 'no feature v_sum1d (did you mean v_sum_1d?)' },
+    { 't.table("data.x", { { k = 1, ts = day }, { k = "a", ts = day } }) t.expect(events(), { k = 1 }, noon, { v_sum_1d = 1 })',
+      'k has values of two types, a number and a string' },
+    { 't.table("data.x", { columns = { v = "duble" } }, {}) t.expect(events(), { k = 1 }, noon, { v_sum_1d = 1 })',
+      '"duble" is no type' },
+    { 't.table("data.x", { column = {} }, {})', 'unknown option `column` (did you mean "columns"?)' },
+    { 't.table("data.x", { a = 1 })', 'is a list of rows' },
+    { 't.table("data", {})', 'takes the name of a table' },
+    { 't.table("data.x", { { k = 1, ts = "noon" } }) t.expect(events(), { k = 1 }, noon, { v_sum_1d = 1 })',
+      'data.x: row 1 has no `ds`' },
+    { 't.table("data.x", {}) t.table("data.x", {})', 'is given twice' },
+    { 't.table("data.x", { { k = 1, ts = day } }) t.expect(events(), { k = 1 }, noon, { v_sum_1d = 1 })',
+      'column "v" is not in data.x' },
+    { 't.expect(events { keys = { "z" } }, { z = 1 }, noon, { v_sum_1d = 1 })', 'z' },
+    { 't.expect_error(function() end, "x")', ':3: nothing failed' },
+    { 't.expect_error(function() error("one") end, "two")', 'another message than "two"' },
+    { 't.expect_error(function() t.expect(events(), { k = 1 }, noon) end, "two")', 'it does not fail, and "two" was expected' },
+    { 't.test("inner", function() end)', 'a test inside the test "it"' },
+    { 't.expct()', 'chronon.test has no expct (did you mean "expect"?)' },
+    { 'os.exit(0)', '`os` is not available' },
+    { 't.expect_rows(events(), { { k = 5 } })', 'no row is like {"k": 5}' },
+    { 't.expect_rows(events(), {})', 'a row that is not expected: {"k": 1' },
+    { 't.expect_rows(events(), { { kk = 5 } })', 'has no column kk (did you mean k?)' },
+  }
+
+  it('says what is wrong with a test, and runs the others', function()
+    for _, mistake in ipairs(mistakes) do
+      local table_given = mistake[1]:find('t.table', 1, true)
+      local r = try(([[
+t.test("it", function()
+  %s%s
+end)
+t.test("other", function()
+  t.table("data.x", { { k = 1, v = 1, ts = day } })
+  t.expect(events(), { k = 1 }, noon, { v_sum_1d = 1 })
+end)]]):format(table_given and '' or 't.table("data.x", { { k = 1, v = 1, ts = day } }) ', mistake[1]))
+      assert.equal(1, r.code, r.err)
+      assert.is_truthy(r.out:find(mistake[2], 1, true), mistake[1] .. '\n' .. r.out)
+      assert.matches('\n1 passed, 1 failed\n$', r.out, 1, mistake[1])
+    end
+  end)
+
+  it('fails a file that cannot be run', function()
+    for text, message in pairs {
+      ['local t = 1 +'] = 'unexpected symbol',
+      ['require "chronon.test"'] = 'it has no test',
+      ['while true do end'] = 'too long',
+      ['require "group_bys.shop.spendng"'] = 'did you mean "group_bys.shop.spending"',
+    } do
+      program.write(repo .. '/group_bys/shop/own_test.lua', text)
+      local r = run()
+      assert.equal(1, r.code)
+      assert.is_truthy(r.out:find(message, 1, true), r.out)
+      assert.matches('\n4 passed, 1 failed\n$', r.out)
+    end
+  end)
+
+  it('takes files, folders and names', function()
+    assert.matches('\n1 passed', run('joins').out)
+    assert.matches('\n3 passed', run(repo .. '/group_bys/shop/spending_test.lua').out)
+    local r = run('--filter', 'last*first', '-q')
+    assert.equal('1 passed, 0 failed\n', r.out)
+    for _, args in ipairs { { 'joins/shop/trainig_set_test.lua' }, { 'teams.json' }, { '/tmp' }, { '--filter', 'zz' } } do
+      r = run(unpack(args))
+      assert.equal(2, r.code, args[1])
+      assert.not_equal('', r.err)
+    end
+    assert.matches('did you mean', run('joins/shop/trainig_set_test.lua').err)
+  end)
+
+  it('keeps the tables of tests apart, however many there are', function()
+    local body = { 'local gb = events()' }
+    for i = 1, 12 do
+      body[#body + 1] = ([[t.test("%d", function()
+  t.table("data.x", { { k = "a", v = %d, ts = "2024-01-0%dT00:00:00Z" } })
+  t.expect(gb, { k = "a" }, "2024-01-0%dT12:00:00Z", { v_sum_1d = %d })
+  t.expect(gb, { k = "a" }, "2024-01-0%dT12:00:00Z", { v_sum_1d = t.null })
+end)]]):format(i, i, i % 2 + 1, i % 2 + 1, i, i % 2 + 3)
+    end
+    local r = try(table.concat(body, '\n'))
+    assert.matches('\n12 passed, 0 failed\n$', r.out)
+  end)
+
+  it('does what its page shows', function()
+    local page = program.read('docs/reference/testing.md')
+    for path, text in page:gmatch('```lua (%S+)\n(.-)```') do program.write(repo .. '/' .. path, text) end
+    local n = 0
+    for args, shown in page:gmatch('```console\n%$ chronon test ([^\n]*)\n(.-)```') do
+      local r = run(args)
+      assert.equal((shown:gsub('%d+ ms', 'N ms')), (r.out:gsub('%d+ ms', 'N ms')))
+      n = n + 1
+    end
+    assert.equal(2, n)
+    assert.matches('\n3 passed, 0 failed\n$', run('group_bys/shop/types_test.lua').out)
+  end)
+
+  it('outlives any test file', function()
+    local random, start = seed.random('outlives any test file')
+    local good = program.read(repo .. '/group_bys/shop/spending_test.lua')
+    local words = { 't.null', '{}', '"2024-01-08"', '1e308', '-1', '0/0', 'nil', 'spending.v1', 'spending', '"\\0"', '2^63',
+      'function() end', '{ {} }', 't.approx(1)', '"raw.purchases"', '{ a = { b = {} } }', 'true', '"ds"', 'ts = 5,', 'ds = "x",' }
+    for i = 1, 40 do
+      local text = good
+      for _ = 1, random(1, 4) do
+        local at = random(1, #text)
+        local from = text:find('[%w"{]', at) or 1
+        local to = text:find('[,%s})]', from + 1) or #text
+        text = text:sub(1, from - 1) .. words[random(1, #words)] .. text:sub(to)
+      end
+      program.write(('%s/group_bys/shop/r%d_test.lua'):format(repo, i), text)
+    end
+    local r = run('group_bys')
+    assert.equal(1, r.code, 'seed ' .. start .. ': ' .. r.err)
+    assert.matches('\n%d+ passed, %d+ failed\n$', r.out, 1, 'seed ' .. start)
+  end)
+end)
