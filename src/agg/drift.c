@@ -61,3 +61,20 @@ double agg_drift_psi(const struct agg_kll *reference, const struct agg_kll *comp
   }
   return psi;
 }
+
+double agg_drift_linf(const struct agg_kll *reference, const struct agg_kll *comparison)
+{
+  float splits[2 * BINS];
+  double p[2 * BINS + 1];
+  double q[2 * BINS + 1];
+  double apart = 0;
+  double largest = 0;
+  const int32_t n = split(reference, comparison, splits);
+  agg_kll_masses(reference, splits, n, p);
+  agg_kll_masses(comparison, splits, n, q);
+  for (int32_t i = 0; i <= n; i++) {
+    apart += p[i] - q[i];
+    largest = fmax(largest, fabs(apart));
+  }
+  return largest;
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/glyph.h"
 #include "codec/json.h"
 
 enum { MAX_CELL = 60, NAME_LIMIT = 40 };
@@ -42,47 +43,9 @@ void cli_grid_addf(struct cli_grid *g, const char *fmt, ...)
   cli_grid_add(g, text);
 }
 
-// One code point of UTF-8; a byte that is none stands for itself.
-static size_t next_point(const char *s, uint32_t *point)
-{
-  const unsigned char *u = (const unsigned char *)s;
-  const size_t n = u[0] < 0xC0 ? 1 : u[0] < 0xE0 ? 2 : u[0] < 0xF0 ? 3 : 4;
-  *point = n == 1 ? u[0] : u[0] & (0x7FU >> n);
-  for (size_t i = 1; i < n; i++) {
-    if ((u[i] & 0xC0) != 0x80) {
-      *point = u[0];
-      return 1;
-    }
-    *point = *point << 6 | (u[i] & 0x3FU);
-  }
-  return n;
-}
-
-static int32_t point_width(uint32_t p)
-{
-  static const uint32_t wide[][2] = { { 0x1100, 0x115F },   { 0x2E80, 0xA4CF },  { 0xAC00, 0xD7A3 },
-                                      { 0xF900, 0xFAFF },   { 0xFE30, 0xFE6F },  { 0xFF00, 0xFF60 },
-                                      { 0x1F300, 0x1FAFF }, { 0x20000, 0x3FFFD } };
-  if (p >= 0x300 && p <= 0x36F) {
-    return 0; // combining marks
-  }
-  for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
-    if (p >= wide[i][0] && p <= wide[i][1]) {
-      return 2;
-    }
-  }
-  return 1;
-}
-
 int32_t cli_text_width(const char *text)
 {
-  int32_t width = 0;
-  uint32_t p;
-  while (*text) {
-    text += next_point(text, &p);
-    width += point_width(p);
-  }
-  return width;
+  return chn_text_width(text);
 }
 
 // What a cell shows: control characters escaped, cut to `max` columns.
@@ -92,9 +55,9 @@ static void add_shown(struct chn_buf *out, const char *text, int32_t max)
   uint32_t p;
   const bool cut = cli_text_width(text) > max;
   while (*text) {
-    const size_t n = next_point(text, &p);
+    const size_t n = chn_glyph(text, &p);
     const bool control = p < 0x20 || (p >= 0x7F && p < 0xA0);
-    width += control ? 4 : point_width(p);
+    width += control ? 4 : chn_glyph_width(p);
     if (cut && width >= max) {
       chn_buf_adds(out, "…");
       return;

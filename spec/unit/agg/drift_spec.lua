@@ -66,3 +66,37 @@ describe('agg_drift_psi', function()
     assert.is_true(psi({ 1, 1, 1, 1, 1, 1, 1, 1, 4, 5, 5, 6, 6, 7, 7 }, like) > 0.25)
   end)
 end)
+
+describe('agg_drift_linf', function()
+  local function linf(x, y) return C.agg_drift_linf(sketch(x), sketch(y)) end
+
+  --- Over every value: the largest difference lies at one of them.
+  local function expected_linf(x, y)
+    local largest = 0
+    for _, list in ipairs({ x, y }) do
+      for _, at in ipairs(list) do
+        local below = { 0, 0 }
+        for k, values in ipairs({ x, y }) do
+          for _, v in ipairs(values) do below[k] = below[k] + (v < at and 1 / #values or 0) end
+        end
+        largest = math.max(largest, math.abs(below[1] - below[2]))
+      end
+    end
+    return largest
+  end
+
+  it('is the largest distance of the cumulative distributions', function()
+    local random, first = seed.random('linf')
+    for round = 1, 100 do
+      local x, y = {}, {}
+      for i = 1, random(1, 100) do x[i] = random(-20, 60) / 4 end
+      for i = 1, random(1, 100) do y[i] = random(-10, 80) / 4 end
+      assert.is_near(expected_linf(x, y), linf(x, y), 1e-9, ('seed %d, round %d'):format(first, round))
+    end
+  end)
+
+  it('is 0 for the same values and 1 for those that do not meet', function()
+    assert.equal(0, linf({ 1, 2, 3 }, { 1, 2, 3 }))
+    assert.is_near(1, linf({ 1, 2, 3 }, { 10, 11 }), 1e-12)
+  end)
+end)
