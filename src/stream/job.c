@@ -156,10 +156,16 @@ static void log_line(void *self, const char *line)
   }
 }
 
+const char *job_marks(struct stream_job *j)
+{
+  const char *name = j->o.file != NULL ? j->o.file : j->topic.name;
+  return arena_printf(&j->arena, "stream/%s/%s", j->o.group, name);
+}
+
 static chn_status open_source(struct stream_job *j, struct chn_err *err)
 {
   if (j->o.file != NULL) {
-    return source_file_open(j->o.file, &j->o.lines, &j->source, err);
+    return job_open_files(j, err);
   }
   if (strcmp(j->topic.type, "kafka") != 0) {
     return chn_fail(err, CHN_E_ARGUMENT,
@@ -245,11 +251,10 @@ static chn_status refuse(void *self, const struct stream_message *m, const char 
 
 static chn_status open_writer(struct stream_job *j, struct chn_err *err)
 {
-  const char *name = j->o.file != NULL ? j->o.file : j->topic.name;
   const struct writer_options w = {
     .store = j->store,
     .form = &j->form,
-    .marks = arena_printf(&j->arena, "stream/%s/%s", j->o.group, name),
+    .marks = job_marks(j),
     .in_flight = j->o.in_flight > 0 ? j->o.in_flight : IN_FLIGHT,
     .bytes = IN_FLIGHT_BYTES,
     .disorder_ms = j->o.disorder_ms,

@@ -44,3 +44,9 @@ struct stream_job {
   atomic_llong messages, rows, late, rejected, lag, watermark; ///< for stream_job_status
   atomic_int owned;
 };
+
+/// What the names of the job's marks begin with.
+const char *job_marks(struct stream_job *j);
+
+/// Opens the files that are streamed instead of a topic.
+chn_status job_open_files(struct stream_job *j, struct chn_err *err);

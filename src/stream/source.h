@@ -36,19 +36,24 @@ chn_status source_kafka_open(const struct stream_topic *topic, const struct sour
                              struct stream_source **out, struct chn_err *err);
 
 struct source_file_options {
-  double speed;   ///< event times a second of ours; 0: as fast as possible
-  bool follow;    ///< wait for lines that are appended, instead of STREAM_END
-  int32_t header; ///< lines at the top of each file that are no messages (CSV)
+  double speed;      ///< event times a second of ours; 0: as fast as possible
+  bool follow;       ///< wait for lines that are appended, instead of STREAM_END
+  int32_t header;    ///< lines at the top of each file that are no messages (CSV)
+  const char *known; ///< names of a folder's files by number, each ended by \n; NULL: none yet
 };
 
 /// Opens a file of lines, or a folder of such files (no hidden ones, none that begin with `_`):
-/// each is a partition, numbered by sorted name, so that files that are added between two runs must
-/// sort behind those that were there. The offset is the position of the line's first byte. Lines
+/// each is a partition, numbered as `known` says and then by sorted name; one that is known and
+/// gone has no more lines. The offset is the position of the line's first byte. Lines
 /// end in \n or \r\n; the last may lack it, unless `follow`. Empty lines are skipped. Files may
 /// grow, never change: CHN_E_CONFLICT where one is shorter than what was read, or, with `follow`,
 /// was moved away. Speed goes by the times that source_pace is told.
 chn_status source_file_open(const char *path, const struct source_file_options *o,
                             struct stream_source **out, struct chn_err *err);
+
+/// The names of a folder's files by number, each ended by \n: what `known` must be next time. NULL
+/// for a single file. Valid until source_close.
+const char *source_file_names(struct stream_source *s);
 
 /// Waits up to wait_ms for the first message, then takes what is there, at most `most` messages and
 /// about `most_bytes`. Failures of brokers that librdkafka retries by itself are no failures here.

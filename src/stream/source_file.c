@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/time.h"
 #include "stream/source_int.h"
 
@@ -47,8 +48,9 @@ struct files {
   struct source_file_options o;
   struct lines *files;
   int32_t n;
-  int32_t turn; ///< whose lines are next
-  int32_t *all; ///< the partitions' numbers
+  struct chn_buf names; ///< of a folder's files, each ended by \n
+  int32_t turn;         ///< whose lines are next
+  int32_t *all;         ///< the partitions' numbers
   bool assigned;
   bool paused;
   pthread_mutex_t lock; ///< of `spare`
@@ -90,6 +92,42 @@ static int by_name(const struct dirent **x, const struct dirent **y)
   return strcmp((*x)->d_name, (*y)->d_name);
 }
 
+/// A file that was there once: its number stays its own.
+static void add_gone(struct files *s, const char *path)
+{
+  s->files = chn_realloc(s->files, (size_t)(s->n + 1) * sizeof *s->files);
+  s->files[s->n++] = (struct lines){ .fd = -1, .path = chn_strdup(path), .done = true };
+}
+
+static bool is_known(const struct files *s, const char *name)
+{
+  const size_t len = strlen(name);
+  for (const char *at = s->o.known; at != NULL && *at != '\0';) {
+    const size_t n = strcspn(at, "\n");
+    if (n == len && memcmp(at, name, n) == 0) {
+      return true;
+    }
+    at += n + (at[n] == '\n');
+  }
+  return false;
+}
+
+static chn_status open_named(struct files *s, const char *folder, const char *name, size_t len,
+                             struct chn_err *err)
+{
+  struct arena a = { 0 };
+  const char *path = arena_printf(&a, "%s/%.*s", folder, (int)len, name);
+  chn_buf_addf(&s->names, "%.*s\n", (int)len, name);
+  chn_status st = CHN_OK;
+  if (access(path, F_OK) != 0) {
+    add_gone(s, path);
+  } else {
+    st = open_file(s, path, err);
+  }
+  arena_deinit(&a);
+  return st;
+}
+
 static chn_status open_folder(struct files *s, const char *path, struct chn_err *err)
 {
   struct dirent **names = NULL;
@@ -98,19 +136,33 @@ static chn_status open_folder(struct files *s, const char *path, struct chn_err 
     return chn_fail(err, CHN_E_IO, "%s: %s", path, strerror(errno));
   }
   chn_status st = CHN_OK;
+  for (const char *at = s->o.known; at != NULL && *at != '\0' && st == CHN_OK;) {
+    const size_t len = strcspn(at, "\n");
+    st = open_named(s, path, at, len, err);
+    at += len + (at[len] == '\n');
+  }
   for (int i = 0; i < n; i++) {
-    struct arena a = { 0 };
-    if (st == CHN_OK) {
-      st = open_file(s, arena_printf(&a, "%s/%s", path, names[i]->d_name), err);
+    const char *name = names[i]->d_name;
+    if (st == CHN_OK && strchr(name, '\n') != NULL) {
+      st = chn_fail(err, CHN_E_ARGUMENT, "%s: a file's name has a line break", path);
     }
-    arena_deinit(&a);
+    if (st == CHN_OK && !is_known(s, name)) {
+      st = open_named(s, path, name, strlen(name), err);
+    }
     free(names[i]);
   }
   free(names);
+  s->o.known = NULL; // the caller's
   if (st == CHN_OK && s->n == 0) {
     st = chn_fail(err, CHN_E_NOT_FOUND, "%s has no files", path);
   }
   return st;
+}
+
+const char *source_file_names(struct stream_source *source)
+{
+  struct files *s = (struct files *)source;
+  return s->names.len > 0 ? chn_buf_str(&s->names) : NULL;
 }
 
 // ---- a poll's memory --------------------------------------------------------------------------
@@ -149,7 +201,9 @@ static void close_files(struct stream_source *source)
 {
   struct files *s = (struct files *)source;
   for (int32_t i = 0; i < s->n; i++) {
-    close(s->files[i].fd);
+    if (s->files[i].fd >= 0) {
+      close(s->files[i].fd);
+    }
     free(s->files[i].path);
   }
   while (s->spare != NULL) {
@@ -160,6 +214,7 @@ static void close_files(struct stream_source *source)
     free(c);
   }
   pthread_mutex_destroy(&s->lock);
+  chn_buf_deinit(&s->names);
   free(s->files);
   free(s->all);
   free(s);
@@ -408,6 +463,11 @@ static chn_status start(struct stream_source *source, int32_t partition, int64_t
     return chn_fail(err, CHN_E_ARGUMENT, "there is no file %d of %d", partition, s->n);
   }
   struct lines *f = &s->files[partition];
+  if (f->fd < 0) {
+    f->done = true;
+    atomic_store(&f->at_end, true);
+    return CHN_OK;
+  }
   if (fstat(f->fd, &st) != 0) {
     return chn_fail(err, CHN_E_IO, "%s: %s", f->path, strerror(errno));
   }
