@@ -23,7 +23,7 @@ const struct cli_option cli_stream_options[] = {
   { "disorder", 0, CLI_VALUE, "TIME", "5min", NULL,
     "streaming: how far an event may lie behind the newest of its partition, once its tile is "
     "over" },
-  { "batch-rows", 0, CLI_VALUE, "N", "200000", NULL,
+  { "batch-rows", 0, CLI_VALUE, "N", "1000000", NULL,
     "streaming: most messages that are written at once; memory is less with less" },
   { "chain-shift", 0, CLI_VALUE, "TIME", "0s", NULL,
     "streaming over a join: features as of so long after the event" },

@@ -8,7 +8,7 @@
 
 enum {
   BATCH_ROWS = 1000000,
-  BATCH_BYTES = 64 << 20,
+  BATCH_BYTES = 160 << 20, ///< of messages; what a batch keeps of them is less
   IN_FLIGHT = 10,
   IN_FLIGHT_BYTES = 128 << 20,
   DISORDER_MS = 300000,

@@ -14,7 +14,7 @@ enum {
   MOST_CONFLICTS = 20, ///< in a row: somebody else streams the same partitions
   POLL_ROWS = 32768,   ///< what is decoded at once stays in the cache
   POLL_BYTES = 8 << 20,
-  BEHIND_MS = 500, ///< how long a batch that is catching up may grow
+  BEHIND_MS = 1000, ///< how long a batch that is catching up may grow
 };
 
 /// Some 270,000 years from 1970. What is farther is no time in milliseconds, and with it as the

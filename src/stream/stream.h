@@ -48,7 +48,7 @@ struct stream_options {
   int64_t disorder_ms; ///< how far behind an event may be; 0: 5 minutes; -1: not at all
   int64_t idle_ms;     ///< a partition without messages so long holds no watermark; 0: 30 s
   size_t batch_rows;   ///< most messages of a batch; 0: 1,000,000
-  size_t batch_bytes;  ///< about the most bytes of a batch; 0: 64 MB
+  size_t batch_bytes;  ///< about the most bytes of its messages; 0: 160 MB
   int32_t in_flight;   ///< batches that wait for the store; 0: 10
   bool dry;            ///< log what would be written, write nothing (--debug)
   bool stop_on_error;  ///< --on-error stop
