@@ -10,16 +10,30 @@
 #include "cli/context.h"
 #include "cli/help.h"
 
-extern const struct cli_command cli_cmd_init, cli_cmd_compile, cli_cmd_run, cli_cmd_fetch,
-    cli_cmd_explain, cli_cmd_repl, cli_cmd_test, cli_cmd_serve, cli_cmd_sql, cli_cmd_tables,
-    cli_cmd_stats, cli_cmd_doctor, cli_cmd_completion, cli_cmd_version, cli_cmd_help;
+extern const struct cli_command cli_cmd_init, cli_cmd_compile, cli_cmd_convert, cli_cmd_run,
+    cli_cmd_fetch, cli_cmd_explain, cli_cmd_repl, cli_cmd_test, cli_cmd_serve, cli_cmd_sql,
+    cli_cmd_tables, cli_cmd_stats, cli_cmd_doctor, cli_cmd_completion, cli_cmd_version,
+    cli_cmd_help;
 
 const struct cli_command *const cli_commands[] = {
   // in the order of a newcomer's day
-  &cli_cmd_init,       &cli_cmd_compile, &cli_cmd_test,  &cli_cmd_run,
-  &cli_cmd_fetch,      &cli_cmd_explain, &cli_cmd_repl,  &cli_cmd_serve,
-  &cli_cmd_sql,        &cli_cmd_tables,  &cli_cmd_stats, &cli_cmd_doctor,
-  &cli_cmd_completion, &cli_cmd_version, &cli_cmd_help,  NULL,
+  &cli_cmd_init,
+  &cli_cmd_compile,
+  &cli_cmd_convert,
+  &cli_cmd_test,
+  &cli_cmd_run,
+  &cli_cmd_fetch,
+  &cli_cmd_explain,
+  &cli_cmd_repl,
+  &cli_cmd_serve,
+  &cli_cmd_sql,
+  &cli_cmd_tables,
+  &cli_cmd_stats,
+  &cli_cmd_doctor,
+  &cli_cmd_completion,
+  &cli_cmd_version,
+  &cli_cmd_help,
+  NULL,
 };
 
 static int32_t terminal_width(void)

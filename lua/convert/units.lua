@@ -1,0 +1,115 @@
+--- The definitions that become files: what was given, and what is embedded there under a name of its own.
+local form = require 'convert.form'
+local json = require 'convert.json'
+local map = require 'chronon.map'
+local schema = require 'chronon.schema'
+
+local M = {}
+M.__index = M
+
+local KINDS = { group_bys = 'GroupBy', joins = 'Join', staging_queries = 'StagingQuery', models = 'Model' }
+M.folder_of = {}
+for folder, kind in pairs(KINDS) do M.folder_of[kind] = folder end
+
+local function meta(doc, field)
+  local m = map.get(doc, 'metaData')
+  if m then return map.get(m, field) end
+end
+
+--- The file and the variable that a name tells, or nil: `team.file.variable`.
+local function place(kind, name)
+  local path, var = (name or ''):match('^(.+)%.([%a_][%w_]*)$')
+  if not path or not path:find('^[^./%s]+%.[^/%s]+$') or path:find('..', 1, true) then return nil end
+  return ('%s/%s.lua'):format(M.folder_of[kind], (path:gsub('%.', '/'))), var, path:match('^[^.]+')
+end
+
+function M:unit(kind, name) return self.by_name[kind .. ' ' .. (name or '')] end
+
+--- Enters a definition that can have a file.
+function M:enter(kind, doc)
+  local name = meta(doc, 'name')
+  local path, var, team = place(kind, name)
+  if not path or self:unit(kind, name) then return self:unit(kind, name) end
+  local unit = { kind = kind, name = name, path = path, var = var, team = team, doc = doc, copies = {}, problems = {} }
+  self.by_name[kind .. ' ' .. name] = unit
+  self.list[#self.list + 1] = unit
+  return unit
+end
+
+--- Enters what a document embeds. A GroupBy of another team than its name's was made inside a join.
+function M:enter_embedded(struct, doc)
+  for _, field in ipairs(schema.structs[struct].fields) do
+    local value, inner = map.get(doc, field.name), field.type:match('^list<(.*)>$') or field.type
+    if value ~= nil and schema.structs[inner] then
+      for _, item in ipairs(map.is(value) and { value } or value) do
+        local name = meta(item, 'name')
+        if inner == 'Join' or inner == 'GroupBy' and name and meta(item, 'team') == name:match('^[^.]*') then
+          local unit = self:enter(inner, item)
+          if unit then unit.copies[#unit.copies + 1] = item end
+        end
+        self:enter_embedded(inner, item)
+      end
+    end
+  end
+end
+
+--- The constructor's form of an embedded definition: a reference where it has a file.
+function M:definition(kind, doc)
+  local name = meta(doc, 'name')
+  local unit = self:unit(kind, name)
+  if unit and #unit.copies > 0 then return { ref = unit } end
+  local node = form.by_kind[kind](self, doc)
+  node.shared = name and name:match('[^.]+$') or kind:lower()
+  return node
+end
+
+function M:struct(name, v) return form.struct(self, name, v) end
+
+-- ---- teams.json ---------------------------------------------------------------------------------
+
+local function of_team(self, team, key)
+  local own = map.get(self.teams, team)
+  local value = map.is(own) and map.get(own, key) or nil
+  if value ~= nil then return value end
+  local default = map.get(self.teams, 'default')
+  return map.is(default) and map.get(default, key) or nil
+end
+
+local TEAM_KEYS = { outputNamespace = 'namespace', tableProperties = 'table_properties' }
+
+--- Whether the compiler wrote the field: what it fills in stands in a definition's own file, and not
+--- in the copies that joins embed. (Of the parents of chains it stands in the copies too.)
+function M:is_filled_in(unit, field)
+  local value = unit and meta(unit.doc, field)
+  if value == nil then return false end
+  if TEAM_KEYS[field] then
+    local given = of_team(self, unit.team, TEAM_KEYS[field])
+    if given == nil or #json.differences(given, value) > 0 then return false end
+  end
+  for _, copy in ipairs(unit.copies) do
+    if meta(copy, field) == nil then return true end
+  end
+  return #unit.copies == 0 and TEAM_KEYS[field] ~= nil or unit.kind == 'Join'
+end
+
+--- @param confs { folder: string, name: string?, text: string }[]
+--- @param teams string the text of teams.json
+function M.collect(confs, teams)
+  local self = setmetatable({ by_name = {}, list = {}, inputs = {} }, M)
+  self.teams = json.read(teams)
+  self.resolve = function(s)
+    return (s:gsub('{{ db:(.-) }}', function(team) return of_team(self, team, 'namespace') end))
+  end
+  for i, conf in ipairs(confs) do
+    local kind = KINDS[conf.folder]
+    self.inputs[i] = { kind = kind, conf = conf, doc = json.read(conf.text) }
+    self.inputs[i].unit = self:enter(kind, self.inputs[i].doc)
+  end
+  for _, input in ipairs(self.inputs) do self:enter_embedded(input.kind, input.doc) end
+  for _, unit in ipairs(self.list) do
+    unit.node = form.by_kind[unit.kind](self, unit.doc, unit)
+  end
+  return self
+end
+
+return M
