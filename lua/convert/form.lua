@@ -322,7 +322,16 @@ local function env(_, v)
   return value and READERS['map<string, map<string, string>>'](value)
 end
 
-local GROUP_BY_CUSTOM = { lag = true, groupby_tags = true, column_tags = true, uploadSchedule = true, additional_args = true }
+--- What teams.json or a join gave to the definition.
+local function leave_out_filled(self, unit, special, names)
+  for _, name in ipairs(names) do
+    if self:is_filled_in(unit, text.camel(name)) then special[name] = false end
+  end
+end
+
+local GROUP_BY_CUSTOM = {
+  lag = true, groupby_tags = true, column_tags = true, uploadSchedule = true, additional_args = true,
+}
 
 --- @param unit table? when it is a definition of its own: what the compiler fills in there
 function M.group_by(self, v, unit)
@@ -347,9 +356,7 @@ function M.group_by(self, v, unit)
     lag = of_custom(custom, 'lag'), tags = of_custom(custom, 'groupby_tags'),
     additional_args = of_custom(custom, 'additional_args'), upload_schedule = of_custom(custom, 'uploadSchedule'),
   }
-  for field, param in pairs { outputNamespace = 'output_namespace', tableProperties = 'table_properties', production = 'production' } do
-    if unit and self:is_filled_in(unit, field) then special[param] = false end
-  end
+  leave_out_filled(self, unit, special, { 'output_namespace', 'table_properties', 'production' })
   if unit then special.name = false end
   keywords(specs.GroupBy, custom, GROUP_BY_CUSTOM, special)
   local node = construct(self, 'GroupBy', v, special)
@@ -406,9 +413,7 @@ function M.join(self, v, unit)
     tags = of_custom(custom, 'join_tags'), additional_args = of_custom(custom, 'additional_args'),
     additional_env = of_custom(custom, 'additional_env'),
   }
-  for field, param in pairs { outputNamespace = 'output_namespace', tableProperties = 'table_properties' } do
-    if self:is_filled_in(unit, field) then special[param] = false end
-  end
+  leave_out_filled(self, unit, special, { 'output_namespace', 'table_properties' })
   keywords(specs.Join, custom, JOIN_CUSTOM, special)
   local node = construct(self, 'Join', v, special)
   node.broken = true
@@ -421,9 +426,7 @@ function M.staging_query(self, v, unit)
       local meta = map.get(v, 'metaData')
       if not meta then return nil end
       local special = { name = false, team = false }
-      for _, field in ipairs { 'outputNamespace', 'tableProperties' } do
-        if self:is_filled_in(unit, field) then special[field] = false end
-      end
+      leave_out_filled(self, unit, special, { 'outputNamespace', 'tableProperties' })
       local made = construct(self, 'MetaData', meta, special)
       return #made.fields > 0 and made or nil
     end,
