@@ -50,20 +50,26 @@ gb = c.GroupBy {
     assert.truthy(run('load "shop.spending.v2"\n').err:find('did you mean shop.spending.v1?', 1, true))
   end)
 
-  it('is loaded again after an edit, into the variable', function()
-    local path = repo .. '/group_bys/shop/edited.lua'
-    local text = program.read(repo .. '/group_bys/shop/spending.lua')
-    program.write(path, text)
+  it('is loaded again after an edit, into the variable, online or not', function()
+    local path = repo .. '/group_bys/shop/spending.lua'
+    local text = program.read(path)
     program.write(dir .. '/edited.lua', (text:gsub('"7d"', '"5d"')))
     local result = out(([[
-gb = load "shop.edited.v1"
+gb = load "shop.spending.v1"
 gb:schema():column("column")[3]
-os.execute("cp %s/edited.lua %s")
+ok = os.execute("cp %s/edited.lua %s")
 reload()
 gb:schema():column("column")[3]
 ]]):format(dir, path))
-    assert.equal('amount_sum_7d\n{ "shop.edited.v1" }\namount_sum_5d\n', result:gsub('0\n', '', 1))
-    os.remove(path)
+    program.write(path, text)
+    assert.equal('amount_sum_7d\n{ "shop.spending.v1" }\namount_sum_5d\n', result)
+  end)
+
+  it('is loaded when nothing would run it by itself', function()
+    local text = program.read(repo .. '/group_bys/shop/spending.lua')
+    program.write(repo .. '/group_bys/shop/quiet.lua', (text:gsub('%s*online = true,', '')))
+    assert.truthy(out('load("shop.quiet.v1").metaData.outputNamespace\n'):find('^shop\n'))
+    os.remove(repo .. '/group_bys/shop/quiet.lua')
   end)
 
   it('is compiled in the sandbox', function()
