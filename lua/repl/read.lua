@@ -11,7 +11,7 @@ local function without_local(text)
   if not rest:find('^[%a_]') then return nil end
   local names = rest:match('^([%a_][%w_]*[%w_,%s]*)')
   local after = rest:sub(#names + 1)
-  if after:find('^=[^=]') then return space .. rest end
+  if after:find('^=') then return space .. rest end
   if after == '' or after:find('^[;%-]') then return space .. names .. ' = nil ' .. after end
   return nil
 end

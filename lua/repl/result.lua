@@ -62,7 +62,7 @@ local function duckdb(text) return M.take(C.explore_sql, text, true) end
 
 local function readable(k) return host.text(C.explore_readable, k.table, true) end
 
---- Calls f(row, index) for each row, { column = value }; NULL is nil. f returns true to stop.
+--- Calls f(row) for each row, { column = value }; NULL is nil. f returns true to stop.
 function M.each(r, f)
   local k = facts_of(r)
   values.each(readable(k), f)

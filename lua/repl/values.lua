@@ -77,11 +77,11 @@ function value(col, row)
 end
 
 --- Calls f for the rows of chunks; true when f wants no more.
-local function walk_chunk(cols, names, n, index, f)
+local function walk_chunk(cols, names, n, f)
   for i = 0, n - 1 do
     local row = {}
     for k = 0, #names do row[names[k]] = value(cols[k], i) end
-    if f(row, index + i) == true then return true end
+    if f(row) == true then return true end
   end
 end
 
@@ -96,18 +96,17 @@ local function load(sql)
   return ffi.gc(rows[0], C.wh_rows_free)
 end
 
---- Runs DuckDB's SQL and calls f(row, index) for each row, until it returns true. The rows lie in C,
+--- Runs DuckDB's SQL and calls f(row) for each row, until it returns true. The rows lie in C,
 --- and only one at a time in Lua, so that f may ask for others.
 function M.each(sql, f)
   local rows = load(sql)
   local schema = C.wh_rows_schema(rows)
-  local names, index = {}, 1
+  local names = {}
   for i = 0, schema.n_fields - 1 do names[i] = ffi.string(schema.fields[i].name) end
   local cols = ffi.new('struct row_col[?]', schema.n_fields + 1)
   for chunk = 0, tonumber(C.wh_rows_chunks(rows)) - 1 do
     local n = tonumber(C.wh_rows_chunk(rows, chunk, cols))
-    if walk_chunk(cols, names, n, index, f) then break end
-    index = index + n
+    if walk_chunk(cols, names, n, f) then break end
   end
   C.wh_rows_free(ffi.gc(rows, nil))
 end

@@ -67,7 +67,7 @@ gb:schema():column("column")[3]
 
   it('is loaded when nothing would run it by itself', function()
     local text = program.read(repo .. '/group_bys/shop/spending.lua')
-    program.write(repo .. '/group_bys/shop/quiet.lua', (text:gsub('%s*online = true,', '')))
+    program.write(repo .. '/group_bys/shop/quiet.lua', (text:gsub('%s*online = true,', ''):gsub('%s*backfill_start_date[^\n]*', '')))
     assert.truthy(out('load("shop.quiet.v1").metaData.outputNamespace\n'):find('^shop\n'))
     os.remove(repo .. '/group_bys/shop/quiet.lua')
   end)
@@ -125,6 +125,13 @@ j:backfill({ ds = "2024-01-10" }).columns
 ]])
     assert.truthy(text:find('"repl_gb_amount_sum_3d"', 1, true), text)
     assert.truthy(text:find('"shop_spending_v1_amount_sum_7d"', 1, true), text)
+  end)
+
+  it('has its name within one line, and when the variable was there before', function()
+    local join = 'j = c.Join { left = c.EventSource { table = "raw.visits", query = c.Query { selects = c.select("user_id"), '
+      .. 'time_column = "ts" } }, right_parts = { c.JoinPart { group_by = gb } } }\n'
+    assert.equal('repl.gb\nrepl.j\n', out('do\n' .. LIVE .. join .. 'end\ngb.metaData.name\nj.metaData.name\n'))
+    assert.equal('repl.gb\n', out('gb = 1\n' .. LIVE .. join .. 'gb.metaData.name\n'))
   end)
 
   it('tells where its features come from', function()

@@ -38,6 +38,11 @@ describe('a result of the shell', function()
         .. "TIMESTAMP '2024-02-29 12:30:00.250' AS ts]]:rows()[1]\n"))
   end)
 
+  it('keeps integers that a double does not hold', function()
+    assert.equal('{ 9007199254740992, -9007199254740993, 3 }\n',
+      out('duckdb [[SELECT unnest([9007199254740992, -9007199254740993, 3]) AS i]]:column "i"\n'))
+  end)
+
   it('is filtered by a function and by SQL', function()
     assert.equal('i  half  t\n2   1.0  n2\n3   1.5  n3\n', out(NUMBERS .. 'r:filter(function(row) return row.i > 1 end)\n'))
     assert.equal('i  half  t\n1   0.5  NULL\n', out(NUMBERS .. 'r:filter "t IS NULL"\n'))

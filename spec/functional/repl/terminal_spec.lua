@@ -150,6 +150,7 @@ describe('chronon repl in a terminal', function()
     completed('c.GroupBy { backfill_s', 'c.GroupBy { backfill_start_date =')
     completed('j:fetch { us', 'j:fetch { user_id =')
     completed('load "shop.sp', 'load "shop.spending.')
+    completed("load 'shop.train", "load 'shop.training_set.")
     completed('sql [[SELECT * FROM raw.pur', 'sql [[SELECT * FROM raw.purchases')
     completed('sql [[SELECT * FROM raw.purchases WHERE amo', 'sql [[SELECT * FROM raw.purchases WHERE amount')
     completed('j:explain({ user_id = "ada" }, { feature = "shop_spending_v1_amount_c',

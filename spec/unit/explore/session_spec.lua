@@ -45,7 +45,9 @@ describe('explore', function()
 
   it('opens nothing before it is needed, and leaves nothing', function()
     assert.equal('', wh_support.sh('ls -A ' .. dir))
-    sql('SELECT 1 AS a')
+    local wh, path = ffi.new('struct wh *[1]'), ffi.new('const char *[1]')
+    cdef.check(C.explore_warehouse, e, wh)
+    cdef.check(C.wh_temp_folder, wh[0], ffi.gc(ffi.new('struct arena'), C.arena_deinit), path)
     C.explore_close(e)
     e = nil
     assert.equal('', wh_support.sh('ls -A ' .. dir))
