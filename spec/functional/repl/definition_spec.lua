@@ -67,9 +67,10 @@ gb:schema():column("column")[3]
 
   it('is loaded when nothing would run it by itself', function()
     local text = program.read(repo .. '/group_bys/shop/spending.lua')
-    program.write(repo .. '/group_bys/shop/quiet.lua', (text:gsub('%s*online = true,', ''):gsub('%s*backfill_start_date[^\n]*', '')))
+    local quiet = repo .. '/group_bys/shop/quiet.lua'
+    program.write(quiet, (text:gsub('%s*online = true,', ''):gsub('%s*backfill_start_date[^\n]*', '')))
     assert.truthy(out('load("shop.quiet.v1").metaData.outputNamespace\n'):find('^shop\n'))
-    os.remove(repo .. '/group_bys/shop/quiet.lua')
+    os.remove(quiet)
   end)
 
   it('is compiled in the sandbox', function()
