@@ -155,6 +155,14 @@ void explore_table_names(struct explore *e, struct chn_buf *out)
   arena_deinit(&a);
 }
 
+/// Tests stand beside definitions and define none.
+static bool is_test(const char *name)
+{
+  static const char suffix[] = "_test.lua";
+  const size_t n = strlen(name), tail = sizeof suffix - 1;
+  return n > tail && strcmp(name + n - tail, suffix) == 0;
+}
+
 /// The files below `<repo>/<folder>` by their names with dots: "team.file", those that end with
 /// `suffix`, which becomes `instead`.
 static void add_files(struct arena *a, const char *folder, const char *prefix, const char *suffix,
@@ -167,7 +175,8 @@ static void add_files(struct arena *a, const char *folder, const char *prefix, c
     if (fs_is_folder(path)) {
       add_files(a, path, arena_printf(a, "%s%s.", prefix, names.at[i]), suffix, instead, depth + 1,
                 out);
-    } else if (depth > 0 && n > tail && strcmp(names.at[i] + n - tail, suffix) == 0) {
+    } else if (depth > 0 && n > tail && !is_test(names.at[i]) &&
+               strcmp(names.at[i] + n - tail, suffix) == 0) {
       fs_list_add(a, out,
                   arena_printf(a, "%s%.*s%s", prefix, (int)(n - tail), names.at[i], instead));
     }
