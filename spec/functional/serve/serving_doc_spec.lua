@@ -1,47 +1,14 @@
 -- The examples of docs/reference/serving.md, run on the sample repo.
 local flights = require('spec.support.flights')
-local program = require('spec.support.program')
+local page = require('spec.support.page')
 
-local PATH = 'docs/reference/serving.md'
-local PAGE = program.read(PATH)
+local repo
 
-local function examples(page)
-  local out = {}
-  for block in page:gmatch('\n```sh\n(.-)```\n') do
-    for line in block:gmatch('([^\n]*)\n') do
-      local command = line:match('^%$ (.*)$')
-      if command then
-        out[#out + 1] = { command = command, answer = {} }
-      else
-        table.insert(out[#out].answer, line)
-      end
-    end
-  end
-  return out
-end
-
-describe(PATH, function()
-  local repo
-  setup(function()
+page.describe('docs/reference/serving.md', {
+  place = function()
     repo = flights.new()
     repo:stage('2013-11-25', '2013-12-31')
-  end)
-  teardown(function() repo:remove() end)
-
-  for i, e in ipairs(examples(PAGE)) do
-    it(('%d: %s'):format(i, e.command), function()
-      program.write(repo.repo .. '/example', e.command)
-      local pipe = io.popen(('cd %s && PATH=%s:$PATH CHRONON_WAREHOUSE=%s COLUMNS=120 sh example 2>&1 </dev/null'):format(
-        program.quote(repo.repo), program.quote(program.bin:match('^(.*)/')), program.quote(repo.warehouse)))
-      local got = pipe:read('*a'):gsub(' +\n', '\n'):gsub('\n$', '')
-      pipe:close()
-      if os.getenv('SERVING_DOC') then
-        local f = assert(io.open(os.getenv('SERVING_DOC'), 'a'))
-        f:write('$ ', e.command, '\n', got, got == '' and '' or '\n')
-        f:close()
-      else
-        assert.equal(table.concat(e.answer, '\n'), got)
-      end
-    end)
-  end
-end)
+    return { cwd = repo.repo, env = { CHRONON_WAREHOUSE = repo.warehouse } }
+  end,
+  after = function() repo:remove() end,
+})
