@@ -557,6 +557,12 @@ void agg_kll_quantiles(const struct agg_kll *s, const double *fractions, int32_t
   }
 }
 
+void agg_kll_ends(const struct agg_kll *s, float *low, float *high)
+{
+  *low = s->sketch.get_min_item();
+  *high = s->sketch.get_max_item();
+}
+
 void agg_kll_masses(const struct agg_kll *s, const float *splits, int32_t n, double *out)
 {
   const kll_floats copy(s->sketch);

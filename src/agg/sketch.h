@@ -68,6 +68,9 @@ uint64_t agg_kll_count(const struct agg_kll *s); ///< values seen, without NaN
 /// out[i] = the quantile of fractions[i], in [0, 1]; the sketch must not be empty.
 void agg_kll_quantiles(const struct agg_kll *s, const double *fractions, int32_t n, float *out);
 
+/// The smallest and the largest value seen, exactly; not of an empty sketch.
+void agg_kll_ends(const struct agg_kll *s, float *low, float *high);
+
 /// The masses between ascending, different split points: out[i] is the share of the values in
 /// [splits[i - 1], splits[i]), out[0] below all, out[n] from the last one on. Not of an empty
 /// sketch.

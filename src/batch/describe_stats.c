@@ -131,16 +131,15 @@ static chn_status take_hours(struct wh *wh, const char *sql, const struct descri
 static void finish(const struct summed *s, const struct describe_options *o,
                    const struct describe *of, struct describe_column *c, struct arena *a)
 {
-  static const double ends[] = { 0, 1 };
-  float values[2];
+  float low, high;
   char text[DESCRIBE_VALUE_SIZE];
   c->rows = of->rows;
   if (s->sketch < 0 || agg_kll_count(s->rows) == 0) {
     return;
   }
-  agg_kll_quantiles(s->rows, ends, 2, values);
-  c->low = (double)values[0];
-  c->high = (double)values[1];
+  agg_kll_ends(s->rows, &low, &high);
+  c->low = (double)low;
+  c->high = (double)high;
   c->min = arena_strdup(a, describe_value(c, c->low, text));
   c->max = arena_strdup(a, describe_value(c, c->high, text));
   describe_sketch(c, s->rows, s->baseline, 0, o, a);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/near.h"
+#include "base/time.h"
 #include "cli/stats.h"
 
 enum { PLOT_ROWS = 20 };
@@ -34,6 +35,13 @@ static chn_status read_days(struct cli_context *ctx, struct describe_options *o,
   if (ds != NULL) {
     o->end_ds = ds;
     o->start_ds = o->start_ds != NULL ? o->start_ds : ds;
+  }
+  const char *const days[] = { o->start_ds, o->end_ds, o->baseline };
+  for (int i = 0; i < 3; i++) {
+    int32_t day;
+    if (days[i] != NULL && chn_day_of_ds(days[i], &day, err) != CHN_OK) {
+      return err->code;
+    }
   }
   if (o->start_ds != NULL && o->end_ds != NULL && strcmp(o->start_ds, o->end_ds) > 0) {
     return chn_fail(err, CHN_E_ARGUMENT, "the days from %s to %s: the first is after the last",

@@ -308,7 +308,7 @@ static void add_days(const struct cli_stats *s, struct chn_buf *out)
   }
   if (o->baseline != NULL) {
     const bool others = from == NULL && until == NULL;
-    chn_buf_addf(out, "%s; drift since %s: %" PRId64 " rows", others ? " of all other days" : "",
+    chn_buf_addf(out, "%s\ndrift since %s: %" PRId64 " rows", others ? " of all other days" : "",
                  o->baseline, s->found.baseline_rows);
   }
 }

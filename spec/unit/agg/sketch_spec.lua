@@ -279,6 +279,13 @@ describe('agg KLL', function()
     end
   end)
 
+  it('knows the smallest and the largest value, whatever it has dropped', function()
+    local s, low, high = kll(8), ffi.new('float[1]'), ffi.new('float[1]')
+    for i = 1, 5000 do C.agg_kll_update(s, i * 7 % 5000 + 3) end
+    C.agg_kll_ends(s, low, high)
+    assert.same({ 3, 5002 }, { low[0], high[0] })
+  end)
+
   it('ignores NaN', function()
     local s = kll(8)
     C.agg_kll_update(s, 0 / 0)
