@@ -39,7 +39,7 @@ struct describe_column {
   double high;
   double mean;                          ///< of NUMBER; NaN: none, or not known
   double quantiles[DESCRIBE_QUANTILES]; ///< NaN without a value
-  int32_t n_bins; ///< of equal width from low to high; of few integers one each
+  int32_t n_bins; ///< of equal width from low to high; of integers a whole one
   double *edges;  ///< n_bins + 1
   double *bins;   ///< values in each, about
   int32_t n_top;  ///< of TEXT: the most frequent values, these first

@@ -5,25 +5,24 @@
 
 enum { BINS = 10, MOST_BINS = 100 };
 
-/// Ascending edges that floats tell apart; returns the number of bins.
+/// Ascending edges that floats tell apart, of integers whole ones; returns the number of bins.
 static int32_t cut(const struct describe_column *c, double origin, int32_t most, float *splits,
                    double *edges)
 {
   const double low = c->low - origin, high = c->high - origin;
-  const bool few = c->whole && high - low < most && fabs(low) < 1e6;
-  const int32_t n = few ? (int32_t)(high - low) + 1 : most;
+  const double step = c->whole ? ceil((high - low + 1) / most) : (high - low) / most;
   int32_t bins = 0;
   edges[0] = c->low;
-  for (int32_t i = 1; i < n; i++) {
-    const double edge = few ? low + i : low + (high - low) * i / n;
+  for (int32_t i = 1; i < most; i++) {
+    const double edge = low + step * i;
     const float split = (float)edge;
     if (split > (bins > 0 ? splits[bins - 1] : (float)low) && split <= (float)high) {
       splits[bins++] = split;
       edges[bins] = edge + origin;
     }
   }
-  edges[++bins] = few ? c->high + 1 : c->high;
-  return bins;
+  edges[bins + 1] = c->whole ? edges[bins] + step : c->high;
+  return bins + 1;
 }
 
 static void add_bins(struct describe_column *c, const struct agg_kll *sketch, double origin,

@@ -14,7 +14,7 @@ static void fill(const struct describe_column *c, struct arena *a, struct plot *
   double *values = arena_calloc(a, (size_t)n + 1, sizeof *values);
   const char **labels = arena_calloc(a, (size_t)n + 1, sizeof *labels);
   char text[DESCRIBE_VALUE_SIZE];
-  const bool single = c->whole && n > 0 && c->edges != NULL && c->edges[n] > c->high;
+  const bool single = c->whole && n > 0 && c->edges != NULL && c->edges[1] - c->edges[0] == 1;
   for (int32_t i = 0; i < n; i++) {
     values[i] = c->kind == DESCRIBE_TEXT ? (double)c->top[i].count : c->bins[i];
     labels[i] = c->kind == DESCRIBE_TEXT ? c->top[i].value

@@ -202,9 +202,10 @@ static void add_end(const struct cli_context *ctx, struct cli_grid *grid,
 static const char *percent(double share, char out[16])
 {
   if (share > 0 && share < 0.0005) {
-    return "<0.1 %";
+    snprintf(out, 16, "<0.1 %%");
+  } else {
+    snprintf(out, 16, share >= 0.1 ? "%.0f %%" : "%.1f %%", 100 * share);
   }
-  snprintf(out, 16, share >= 0.1 ? "%.0f %%" : "%.1f %%", 100 * share);
   return out;
 }
 
@@ -327,9 +328,9 @@ static void add_top(const struct cli_context *ctx, const struct cli_stats *s, st
     for (int32_t k = 0; k < c->n_top; k++) {
       const char *value = c->top[k].value;
       const size_t fit = chn_text_fit(value, 3 * TEXT_COLUMNS);
+      percent((double)c->top[k].count / (double)values, text);
       chn_buf_addf(&line, "%s %.*s%s %s%s", k > 0 ? "," : "", (int)fit, value,
-                   value[fit] ? "…" : "", c->top_exact ? "" : ">",
-                   percent((double)c->top[k].count / (double)values, text));
+                   value[fit] ? "…" : "", c->top_exact || text[0] == '<' ? "" : ">", text);
     }
     if (c->n_top > 0) {
       chn_buf_adds(out, first ? "\nmost frequent\n" : "");

@@ -89,6 +89,8 @@ describe('describe_rows', function()
     assert.equal(4, c.n_bins)
     assert.same({ 2, 1, 0, 1 }, { c.bins[0], c.bins[1], c.bins[2], c.bins[3] })
     assert.same({ 1, 2, 5 }, { c.edges[0], c.edges[1], c.edges[4] })
+    c = describe_rows('t', { bins = 3 }).v
+    assert.same({ 2, 1, 3, 5, 3, 1 }, { c.n_bins, c.edges[0], c.edges[1], c.edges[2], c.bins[0], c.bins[1] })
   end)
 
   it('keeps what a FLOAT cannot hold: instants and large integers', function()
