@@ -94,12 +94,29 @@ local function comment(lines, indent, s)
   for line in (s .. '\n'):gmatch('(.-)\n') do lines:add((indent .. '-- ' .. line):gsub('%s+$', '')) end
 end
 
+--- What is said about a definition, cut to the width of a line.
+local function remark(lines, indent, s)
+  local line = ''
+  for word in s:gmatch('%S+') do
+    if line ~= '' and #line + #word > 100 then
+      comment(lines, indent, line)
+      line = ''
+    end
+    while #word > 110 do
+      comment(lines, indent, word:sub(1, 110))
+      word = word:sub(111)
+    end
+    line = line == '' and word or line .. ' ' .. word
+  end
+  comment(lines, indent, line)
+end
+
 local function put_unit(lines, unit, indent, head, tail)
-  for _, problem in ipairs(unit.problems) do comment(lines, indent, problem) end
+  for _, problem in ipairs(unit.problems) do remark(lines, indent, problem) end
   unit.first = #lines + 1
   local code = head .. print.render(unit.node, unit.error and '' or indent, #indent + #head + 1) .. tail
   if unit.error then
-    comment(lines, indent, 'has no Lua form: ' .. unit.error)
+    remark(lines, indent, 'has no Lua form: ' .. unit.error)
     comment(lines, indent, code)
   else
     lines:add(indent .. code)

@@ -322,10 +322,14 @@ local function env(_, v)
   return value and READERS['map<string, map<string, string>>'](value)
 end
 
---- What teams.json or a join gave to the definition.
+--- Rules for what teams.json or a join may have given to a definition of its own.
 local function leave_out_filled(self, unit, special, names)
-  for _, name in ipairs(names) do
-    if self:is_filled_in(unit, text.camel(name)) then special[name] = false end
+  for _, name in ipairs(unit and names or {}) do
+    local field = text.camel(name)
+    special[name] = function()
+      local value = self:authored(unit, field)
+      return value ~= nil and value_of(self, schema.structs.MetaData.fields[field].type, value) or nil
+    end
   end
 end
 

@@ -10,7 +10,7 @@
 --- local that stands for it.
 local M = {}
 
-local WIDTH = 100
+local WIDTH = 110
 
 local KEYWORDS = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then

@@ -36,6 +36,16 @@ function M:enter(kind, doc)
   return unit
 end
 
+--- Whether a copy is what the definition's file will give: it is but for what the compiler fills in.
+local function is_copy(unit, doc)
+  if unit.doc == doc then return true end
+  for _, d in ipairs(json.differences(unit.doc, doc)) do
+    local field = d[1]:match('^metaData%.([^.]+)')
+    if field ~= 'outputNamespace' and field ~= 'tableProperties' and field ~= 'production' then return false end
+  end
+  return true
+end
+
 --- Enters what a document embeds. A GroupBy of another team than its name's was made inside a join.
 function M:enter_embedded(struct, doc)
   for _, field in ipairs(schema.structs[struct].fields) do
@@ -45,7 +55,7 @@ function M:enter_embedded(struct, doc)
         local name = meta(item, 'name')
         if inner == 'Join' or inner == 'GroupBy' and name and meta(item, 'team') == name:match('^[^.]*') then
           local unit = self:enter(inner, item)
-          if unit then unit.copies[#unit.copies + 1] = item end
+          if unit and is_copy(unit, item) then unit.copies[#unit.copies + 1] = item end
         end
         self:enter_embedded(inner, item)
       end
@@ -53,11 +63,12 @@ function M:enter_embedded(struct, doc)
   end
 end
 
---- The constructor's form of an embedded definition: a reference where it has a file.
+--- The constructor's form of an embedded definition: a reference where it has a file. A copy that is
+--- out of date, or has another's name, stays where it is.
 function M:definition(kind, doc)
   local name = meta(doc, 'name')
   local unit = self:unit(kind, name)
-  if unit and #unit.copies > 0 then return { ref = unit } end
+  if unit and (kind == 'Join' or is_copy(unit, doc)) then return { ref = unit } end
   local node = form.by_kind[kind](self, doc)
   node.shared = name and name:match('[^.]+$') or kind:lower()
   return node
@@ -77,19 +88,22 @@ end
 
 local TEAM_KEYS = { outputNamespace = 'namespace', tableProperties = 'table_properties' }
 
---- Whether the compiler wrote the field: what it fills in stands in a definition's own file, and not
---- in the copies that joins embed. (Of the parents of chains it stands in the copies too.)
-function M:is_filled_in(unit, field)
-  local value = unit and meta(unit.doc, field)
-  if value == nil then return false end
-  if TEAM_KEYS[field] then
-    local given = of_team(self, unit.team, TEAM_KEYS[field])
-    if given == nil or #json.differences(given, value) > 0 then return false end
+--- The field as its author gave it. What the compiler fills in stands in a definition's own file, and
+--- not in the copies that joins embed. (Of the parents of chains it stands in the copies too.)
+function M:authored(unit, field)
+  local value = meta(unit.doc, field)
+  local given = TEAM_KEYS[field] and of_team(self, unit.team, TEAM_KEYS[field])
+  local may_be_filled = value ~= nil and (not TEAM_KEYS[field] or given ~= nil and #json.differences(given, value) == 0)
+  if not may_be_filled then return value end
+  if unit.kind == 'Join' or #unit.copies == 0 then
+    if TEAM_KEYS[field] then return nil end
+    return value
   end
   for _, copy in ipairs(unit.copies) do
-    if meta(copy, field) == nil then return true end
+    local other = meta(copy, field)
+    if other == nil or #json.differences(other, value) > 0 then return other end
   end
-  return #unit.copies == 0 and TEAM_KEYS[field] ~= nil or unit.kind == 'Join'
+  return value
 end
 
 --- @param confs { folder: string, name: string?, text: string }[]
