@@ -204,7 +204,7 @@ static chn_status run_test(struct trial_run *r, struct chn_err *err)
 
 // ---- a file -----------------------------------------------------------------------------------
 
-static struct trial_test *add_test(struct trial_report *report, const char *file, const char *name)
+struct trial_test *trial_add_test(struct trial_report *report, const char *file, const char *name)
 {
   const size_t n = (size_t)report->n_tests;
   if ((n & (n - 1)) == 0) {
@@ -223,7 +223,7 @@ static struct trial_test *add_test(struct trial_report *report, const char *file
 /// What is wrong with a whole file counts as a test that failed.
 static void fail_file(struct trial_report *report, const char *file, const char *message)
 {
-  struct trial_test *test = add_test(report, file, arena_strdup(&report->arena, file));
+  struct trial_test *test = trial_add_test(report, file, arena_strdup(&report->arena, file));
   add_failure(&report->arena, test)->message = arena_strdup(&report->arena, message);
   report->n_failed++;
 }
@@ -249,7 +249,7 @@ static chn_status run_plan(struct trial *t, const char *file, const struct codec
     }
     const double since = chn_monotonic_ms();
     r.test = &tests->members[i].value;
-    r.out = add_test(report, file, name);
+    r.out = trial_add_test(report, file, name);
     r.out->where = trial_text(r.test, "where");
     s = run_test(&r, err);
     r.out->ms = chn_monotonic_ms() - since;

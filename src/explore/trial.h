@@ -5,16 +5,18 @@
 /// folder, and the jobs of room batch compute; nothing of the repo but its Lua files and teams.json
 /// is read, and nothing of it written. All files share one engine.
 #pragma once
-#include "base/arena.h"
-#include "base/err.h"
+#include "warehouse/warehouse.h"
 
 struct trial;
 
 struct trial_options {
   const char *repo;
-  const char *filter;            ///< only tests whose name has this in it, `*` is any text; or NULL
-  int32_t threads;               ///< 0: all cores
-  uint64_t memory_limit;         ///< bytes for the whole program; 0: 60 % of the machine
+  const char *filter;    ///< only tests whose name has this in it, `*` is any text; or NULL
+  int32_t threads;       ///< 0: all cores
+  uint64_t memory_limit; ///< bytes for the whole program; 0: 60 % of the machine
+  const struct wh_source *sources; ///< tables of the repo, for the types of trial_live's columns
+  int32_t n_sources;
+  const char *warehouse;         ///< of the repo, for the same; NULL: none
   bool (*cancelled)(void *user); ///< or NULL
   void *user;
 };
@@ -39,6 +41,9 @@ struct trial_test {
   struct trial_failure *failures; ///< none: it passed
   int32_t n_failures;
   double ms;
+  const char *note; ///< what was done, or NULL
+  bool live;        ///< of trial_live: `got` is of a backfill, `want` was fetched
+  bool skipped;     ///< nothing was compared; the note says why
 };
 
 /// All memory is in `arena`.
@@ -69,3 +74,11 @@ void trial_close(struct trial *t);
 /// file, is a failure in the report; CHN_E_CANCELLED when the user stopped it.
 chn_status trial_file(struct trial *t, const char *file, struct trial_report *report,
                       struct chn_err *err);
+
+/// Backfills beside uploads, streams and fetches of GroupBys: rows that are made by chance become a
+/// table; its first days are uploaded into a store in memory, the rest is streamed from a file; at
+/// instants and for keys what is fetched is compared with a backfill. A GroupBy is a test of the
+/// report. `names` are team.file.variable; without any, the online GroupBys of the repo. The seed
+/// makes the rows, and is in the notes.
+chn_status trial_live(struct trial *t, const char *const *names, int32_t n, uint64_t seed,
+                      struct trial_report *report, struct chn_err *err);

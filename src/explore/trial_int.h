@@ -93,6 +93,10 @@ chn_status trial_type(struct arena *a, const char *column, const struct codec_js
 struct trial_column *trial_columns(struct arena *a, const struct codec_json *rows, int32_t n_rows,
                                    int32_t extra, int32_t *n);
 
+/// Writes rows to a file as JSON, one a line, with the columns' instants in milliseconds.
+chn_status trial_lines(const char *path, const struct trial_column *columns, int32_t n,
+                       const struct codec_json *rows, int32_t n_rows, struct chn_err *err);
+
 /// The DuckDB type of a table's column, or NULL.
 const char *trial_column_type(struct trial *t, struct arena *a, const char *table,
                               const char *column);
@@ -131,3 +135,40 @@ const char *trial_show(struct arena *a, const struct codec_json *v);
 
 /// "a, b, c".
 const char *trial_names(struct arena *a, const char *const *names, int32_t n);
+
+// ---- trial_made.c -------------------------------------------------------------------------------
+
+/// Rows made by chance for the one source of a GroupBy.
+struct trial_made {
+  const char *table;
+  struct trial_column *columns;
+  int32_t n_columns;
+  const char *partition;
+  struct codec_json *rows; ///< in the order of time
+  int64_t *at;             ///< instant of each
+  int32_t n_rows;
+  int32_t upload_day; ///< its end is where batch ends and the stream begins
+};
+
+/// Numbers that depend on the seed alone.
+struct trial_chance {
+  uint64_t state;
+};
+int64_t trial_random(struct trial_chance *c, int64_t low, int64_t high);
+
+/// Makes them; *why says why that cannot be done (a text in the arena), else NULL.
+chn_status trial_make(struct trial *t, struct arena *a, const struct model_group_by *gb,
+                      struct trial_chance *chance, struct trial_made *out, const char **why,
+                      struct chn_err *err);
+
+/// The columns of the source's table (NULL without a known one) in the arena (trial_made_types.c).
+struct trial_column *trial_source_columns(struct trial *t, struct arena *a,
+                                          const struct model_group_by *gb, const char *table,
+                                          int32_t *n);
+
+/// A table's rows as documents.
+chn_status trial_read(struct trial_run *r, const char *sql, struct trial_answer *out,
+                      struct chn_err *err);
+
+/// Adds a test to the report.
+struct trial_test *trial_add_test(struct trial_report *report, const char *file, const char *name);

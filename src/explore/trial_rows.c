@@ -37,19 +37,12 @@ static chn_status read_chunk(struct arena *a, const struct row_col *cols, size_t
   return s;
 }
 
-static chn_status read_rows(struct trial_run *r, const char *table, struct trial_answer *out,
-                            struct chn_err *err)
+chn_status trial_read(struct trial_run *r, const char *sql, struct trial_answer *out,
+                      struct chn_err *err)
 {
   struct arena *a = r->a;
   struct wh_rows *rows = NULL;
-  const char *dot = strchr(table, '.');
-  const char *sql = arena_printf(a, "SELECT * FROM %s.%s",
-                                 wh_quote_name(a, arena_strndup(a, table, (size_t)(dot - table))),
-                                 wh_quote_name(a, dot + 1));
-  chn_status s = wh_use(r->t->wh, table, err);
-  if (s == CHN_OK) {
-    s = wh_readable(r->t->wh, a, true, &sql, err);
-  }
+  chn_status s = wh_readable(r->t->wh, a, true, &sql, err);
   if (s == CHN_OK) {
     s = wh_rows_load(r->t->wh, sql, &rows, err);
   }
@@ -71,6 +64,20 @@ static chn_status read_rows(struct trial_run *r, const char *table, struct trial
   return s;
 }
 
+static chn_status read_table(struct trial_run *r, const char *table, struct trial_answer *out,
+                             struct chn_err *err)
+{
+  const char *dot = strchr(table, '.');
+  const char *space = arena_strndup(r->a, table, (size_t)(dot - table));
+  const chn_status s = wh_use(r->t->wh, table, err);
+  return s != CHN_OK
+             ? s
+             : trial_read(r,
+                          arena_printf(r->a, "SELECT * FROM %s.%s", wh_quote_name(r->a, space),
+                                       wh_quote_name(r->a, dot + 1)),
+                          out, err);
+}
+
 chn_status trial_backfill(struct trial_run *r, const struct model_conf *conf, const char *start_ds,
                           const char *end_ds, struct trial_answer *out, struct chn_err *err)
 {
@@ -90,7 +97,7 @@ chn_status trial_backfill(struct trial_run *r, const struct model_conf *conf, co
     out->idle = arena_strdup(r->a, report.idle);
   }
   if (s == CHN_OK && wh_table_exists(r->t->wh, report.table)) {
-    s = read_rows(r, report.table, out, err);
+    s = read_table(r, report.table, out, err);
   }
   batch_report_deinit(&report);
   trial_clean(r, false);

@@ -47,8 +47,8 @@ static chn_status add_cell(struct codec_json_writer *w, const struct trial_colum
   return CHN_OK;
 }
 
-static chn_status write_lines(struct trial *t, const struct trial_column *columns, int32_t n,
-                              const struct codec_json *rows, int32_t n_rows, struct chn_err *err)
+chn_status trial_lines(const char *path, const struct trial_column *columns, int32_t n,
+                       const struct codec_json *rows, int32_t n_rows, struct chn_err *err)
 {
   struct chn_buf out = { 0 };
   chn_status s = CHN_OK;
@@ -70,7 +70,7 @@ static chn_status write_lines(struct trial *t, const struct trial_column *column
     }
   }
   if (s == CHN_OK) {
-    s = fs_write(t->rows, chn_buf_str(&out), out.len, err);
+    s = fs_write(path, chn_buf_str(&out), out.len, err);
   }
   chn_buf_deinit(&out);
   return s;
@@ -107,7 +107,7 @@ chn_status trial_write(struct trial *t, struct arena *a, const char *table,
     }
   }
   if (s == CHN_OK) {
-    s = write_lines(t, columns, n, rows, n_rows, err);
+    s = trial_lines(t->rows, columns, n, rows, n_rows, err);
   }
   if (s == CHN_OK) {
     s = fs_make(folder, err);

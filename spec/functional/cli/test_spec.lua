@@ -200,11 +200,13 @@ end)]]):format(i, i, i % 2 + 1, i % 2 + 1, i, i % 2 + 3)
     for path, text in page:gmatch('```lua (%S+)\n(.-)```') do program.write(repo .. '/' .. path, text) end
     local n = 0
     for args, shown in page:gmatch('```console\n%$ chronon test ([^\n]*)\n(.-)```') do
-      local r = run(args)
+      local words = {}
+      for word in args:gmatch('%S+') do words[#words + 1] = word end
+      local r = run(unpack(words))
       assert.equal((shown:gsub('%d+ ms', 'N ms')), (r.out:gsub('%d+ ms', 'N ms')))
       n = n + 1
     end
-    assert.equal(2, n)
+    assert.equal(3, n)
     assert.matches('\n3 passed, 0 failed\n$', run('group_bys/shop/types_test.lua').out)
   end)
 
@@ -226,5 +228,96 @@ end)]]):format(i, i, i % 2 + 1, i % 2 + 1, i, i % 2 + 3)
     local r = run('group_bys')
     assert.equal(1, r.code, 'seed ' .. start .. ': ' .. r.err)
     assert.matches('\n%d+ passed, %d+ failed\n$', r.out, 1, 'seed ' .. start)
+  end)
+end)
+
+describe('chronon test --consistency', function()
+  local dir, repo
+
+  before_each(function()
+    dir = program.folder()
+    repo = dir .. '/shop'
+    assert.equal(0, program.run({ 'init', repo }).code)
+  end)
+
+  after_each(function() program.remove(dir) end)
+
+  local function run(...) return program.run({ 'test', '--consistency', ... }, { cwd = repo }) end
+
+  --- Writes the definition own.v1 over a table that the repo does not have.
+  local function define(query, rest)
+    program.write(repo .. '/group_bys/shop/own.lua', ([[
+local c = require "chronon"
+local Op = c.Operation
+return { v1 = c.GroupBy {
+  sources = c.EventSource { table = "raw.nowhere", topic = "clicks/host=h/port=1", query = c.Query { %s } },
+  keys = { "k", "l" },
+  accuracy = c.Accuracy.TEMPORAL,
+  %s
+} }]]):format(query, rest))
+    return run('shop.own.v1', '--seed', '11')
+  end
+
+  it('passes for the GroupBys of init that are online, and leaves nothing behind', function()
+    local temp = dir .. '/tmp'
+    program.shell('mkdir ' .. temp)
+    local r = program.run({ 'test', '--consistency', '--seed', '3' }, { cwd = repo, env = { TMPDIR = temp } })
+    assert.equal('', r.err)
+    assert.equal('passed group_bys/shop/spending.lua:N: shop.spending.v1: seed 3: 192 values of batch, ' ..
+      '192 of them not null (N ms)\n1 passed, 0 failed\n', (r.out:gsub(':%d+:', ':N:'):gsub('%d+ ms', 'N ms')))
+    assert.equal(1, program.shell('test -e ' .. repo .. '/warehouse'))
+    assert.equal(0, program.shell('test -z "$(ls -A ' .. temp .. ')"'))
+  end)
+
+  it('streams what the upload does not have: all operations, expressions, tiles', function()
+    for _, tiled in ipairs { '', 'enable_tiling = true, ' } do
+      local r = define([[
+        selects = c.select("k", { l = "CAST(code AS STRING)", n = "CAST(amount AS BIGINT)" }, "amount", "word", "kind"),
+        wheres = { "kind IN ('view', 'buy')", "amount > -5" },
+        time_column = "UNIX_TIMESTAMP(at) * 1000"]], tiled .. [[
+        aggregations = {
+          c.Aggregation { input_column = "amount", operation = Op.SUM, windows = { "1h", "1d", "7d", "14d" } },
+          c.Aggregation { input_column = "amount", operation = Op.AVERAGE, windows = { "6h" }, buckets = { "kind" } },
+          c.Aggregation { input_column = "amount", operation = Op.VARIANCE, windows = { "3d" } },
+          c.Aggregation { input_column = "n", operation = Op.MAX },
+          c.Aggregation { input_column = "n", operation = Op.COUNT, windows = { "1d" } },
+          c.Aggregation { input_column = "word", operation = Op.LAST_K(3), windows = { "2d" } },
+          c.Aggregation { input_column = "word", operation = Op.FIRST, windows = { "12h" } },
+          c.Aggregation { input_column = "word", operation = Op.HISTOGRAM, windows = { "7d" } },
+          c.Aggregation { input_column = "word", operation = Op.APPROX_UNIQUE_COUNT, windows = { "7d" } },
+        },
+        derivations = { c.Derivation { name = "*", expression = "*" },
+          c.Derivation { name = "twice", expression = "2 * amount_sum_1d" } }]])
+      assert.equal(0, r.code, r.out .. r.err)
+      local values, known = r.out:match('seed 11: (%d+) values of batch and stream, (%d+) of them not null')
+      assert.is_true(tonumber(values) > 1000, r.out)
+      assert.is_true(tonumber(known) > tonumber(values) / 2, r.out)
+    end
+  end)
+
+  it('says what differs, and gives it as data', function()
+    local query = 'selects = c.select("k", "l", { now = "UNIX_MILLIS(CURRENT_TIMESTAMP())" }), time_column = "ts"'
+    local rest = 'aggregations = { c.Aggregation { input_column = "now", operation = Op.LAST } }'
+    local r = define(query, rest)
+    assert.equal(1, r.code, r.err)
+    assert.matches('\n  shop%.own%.v1: now_last of {"k": "k%d", "l": "k%d"} at %d+\n    backfill %d+\n    fetched  %d+\n', r.out)
+    assert.matches('\n  and %d+ more\n0 passed, 1 failed\n$', r.out)
+    r = run('shop/own.v1', '--seed', '11', '-o', 'json')
+    local failure = json.decode(r.out).tests[1].failures[1]
+    assert.equal('now_last', failure.feature)
+    assert.not_equal(failure.backfill, failure.fetched)
+  end)
+
+  it('says what it cannot compare, and what says nothing', function()
+    local aggregations = 'aggregations = { c.Aggregation { input_column = "v", operation = Op.COUNT } }'
+    local r = define('selects = c.select("k", "l", "v"), time_column = "CAST(ts1 AS BIGINT) + ts2"', aggregations)
+    assert.matches('^skipped .*its time_column .* is no expression that rows can be made for', r.out)
+    r = define('selects = c.select("k", "l", "v"), time_column = "ts", wheres = { "v = k AND v != k" }', aggregations)
+    assert.equal(1, r.code)
+    assert.matches('none of the rows made gives a feature', r.out)
+    r = run('shop.own.v2')
+    assert.equal(2, r.code)
+    assert.matches('did you mean shop%.own%.v1', r.err)
+    assert.equal(2, run('--seed', 'x').code)
   end)
 end)
