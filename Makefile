@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 export CHRONON_DEPS ?= $(CURDIR)/.deps
 
-.PHONY: help quickstart setup setup-all build install test lint docs format asan tsan bench clean
+.PHONY: help quickstart setup setup-all build install test integration lint docs format asan tsan bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 20
@@ -22,6 +22,9 @@ install: build ## program, library, man page and completions to PREFIX (/usr/loc
 
 test: setup-all build ## every spec; last line: N passed, N failed
 	@CHRONON_LIB=build/release/libchronon.so CHRONON_BIN=bin/chronon spec/run
+
+integration: setup-all build ## specs over a real Kafka and Redis on loopback; needs Java 17 and Maven
+	@CHRONON_LIB=build/release/libchronon.so CHRONON_BIN=bin/chronon tools/integration
 
 lint: setup-all ## layers, formatting, luacheck, sizes, READMEs; the build itself has warnings as errors
 	@tools/lint

@@ -16,11 +16,13 @@ local function here()
 end
 
 --- Compiled, with an empty warehouse.
-function M.new()
+--- @param edit? string a shell command, run in the repo before
+function M.new(edit)
   local self = setmetatable({ folder = program.folder() }, M)
   self.repo, self.warehouse = self.folder .. '/repo', self.folder .. '/warehouse'
   assert(program.shell(('mkdir %s && cp -r definitions/teams.json definitions/*s %s && ln -s %s %s'):format(
     q(self.repo), q(self.repo), q(here() .. '/definitions/data'), q(self.repo .. '/data'))) == 0)
+  if edit then assert(program.shell(('cd %s && %s'):format(q(self.repo), edit)) == 0) end
   self:succeed({ 'compile', '--all', '--repo', self.repo })
   return self
 end

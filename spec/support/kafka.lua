@@ -1,4 +1,4 @@
---- librdkafka's mock cluster, a producer to it, and Kafka sources (stream/source.h), for specs.
+--- librdkafka's mock cluster or a real one, a producer to it, and Kafka sources (stream/source.h), for specs.
 ---
 --- A group of the mock cluster makes its first assignment after some seconds: specs that need
 --- several groups open them all at first, and wait once.
@@ -41,6 +41,19 @@ int rd_kafka_mock_broker_set_up(rd_kafka_mock_cluster_t *, int32_t);
 void rd_kafka_mock_push_request_errors_array(rd_kafka_mock_cluster_t *, int16_t, size_t, const int *);
 void rd_kafka_mock_clear_request_errors(rd_kafka_mock_cluster_t *, int16_t);
 void rd_kafka_mock_topic_set_error(rd_kafka_mock_cluster_t *, const char *, int);
+typedef struct rd_kafka_NewTopic_s rd_kafka_NewTopic_t;
+typedef struct rd_kafka_queue_s rd_kafka_queue_t;
+typedef struct rd_kafka_op_s rd_kafka_event_t;
+rd_kafka_NewTopic_t *rd_kafka_NewTopic_new(const char *, int, int, char *, size_t);
+void rd_kafka_NewTopic_destroy(rd_kafka_NewTopic_t *);
+void rd_kafka_CreateTopics(rd_kafka_t *, rd_kafka_NewTopic_t **, size_t, const void *, rd_kafka_queue_t *);
+rd_kafka_queue_t *rd_kafka_queue_new(rd_kafka_t *);
+void rd_kafka_queue_destroy(rd_kafka_queue_t *);
+rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *, int);
+void rd_kafka_event_destroy(rd_kafka_event_t *);
+const void *rd_kafka_event_CreateTopics_result(rd_kafka_event_t *);
+const void *const *rd_kafka_CreateTopics_result_topics(const void *, size_t *);
+int rd_kafka_topic_result_error(const void *);
 ]])
 local rk = ffi.load('librdkafka.so.1')
 local PRODUCER, CONSUMER, COPY = 0, 1, 2
@@ -69,7 +82,30 @@ function M.cluster(brokers)
   return self
 end
 
+--- A cluster that is there, at host:port.
+function M.connect(bootstrap)
+  return setmetatable({ topics = {}, bootstrap = bootstrap, producer = client(PRODUCER, { ['bootstrap.servers'] = bootstrap }) },
+    Cluster)
+end
+
+--- Makes a topic in a real cluster.
+local function create(self, name, partitions)
+  local new = ffi.new('rd_kafka_NewTopic_t *[1]', { rk.rd_kafka_NewTopic_new(name, partitions, 1, nil, 0) })
+  local queue = rk.rd_kafka_queue_new(self.producer)
+  rk.rd_kafka_CreateTopics(self.producer, new, 1, nil, queue)
+  local event = rk.rd_kafka_queue_poll(queue, 30000)
+  assert(event ~= nil, 'no answer about topic ' .. name)
+  local result, n = rk.rd_kafka_event_CreateTopics_result(event), ffi.new('size_t[1]')
+  local topics = rk.rd_kafka_CreateTopics_result_topics(result, n)
+  local code = tonumber(n[0]) == 1 and rk.rd_kafka_topic_result_error(topics[0]) or -1
+  rk.rd_kafka_event_destroy(event)
+  rk.rd_kafka_queue_destroy(queue)
+  rk.rd_kafka_NewTopic_destroy(new[0])
+  if code ~= 0 then error(name .. ': ' .. ffi.string(rk.rd_kafka_err2str(code))) end
+end
+
 function Cluster:topic(name, partitions)
+  if not self.mock then return create(self, name, partitions or 1) end
   assert(rk.rd_kafka_mock_topic_create(self.mock, name, partitions or 1, 1) == 0)
 end
 
@@ -83,7 +119,7 @@ function Cluster:send(topic, partition, values, key)
       rk.rd_kafka_poll(self.producer, 10) -- its queue is full
     end
   end
-  assert(rk.rd_kafka_flush(self.producer, 10000) == 0, 'not delivered')
+  assert(rk.rd_kafka_flush(self.producer, 30000) == 0, 'not delivered')
 end
 
 --- What the group committed of a partition; nil: nothing.
@@ -110,8 +146,10 @@ function Cluster:up() for i = 1, self.brokers do rk.rd_kafka_mock_broker_set_up(
 function Cluster:close()
   for _, handle in pairs(self.topics) do rk.rd_kafka_topic_destroy(handle) end
   rk.rd_kafka_destroy(self.producer)
-  rk.rd_kafka_mock_cluster_destroy(self.mock)
-  rk.rd_kafka_destroy(self.owner)
+  if self.mock then
+    rk.rd_kafka_mock_cluster_destroy(self.mock)
+    rk.rd_kafka_destroy(self.owner)
+  end
 end
 
 --- The array of settings of `{ name = value }`, and what must live as long.

@@ -74,9 +74,9 @@ end
 function M:define(o)
   local query = { selects = { user = 'user' }, timeColumn = 'ts', wheres = o.wheres }
   for _, f in ipairs(o.fields) do query.selects[f[1]] = f[1] end
-  local source = { events = { table = 'data.events', topic = 'events', query = query } }
+  local source = { events = { table = 'data.events', topic = o.topic or 'events', query = query } }
   if o.entities then
-    source = { entities = { snapshotTable = 'data.snapshot', mutationTable = 'data.mutations', mutationTopic = 'events',
+    source = { entities = { snapshotTable = 'data.snapshot', mutationTable = 'data.mutations', mutationTopic = o.topic or 'events',
                             query = query } }
   end
   local gb = { metaData = { team = 'team', online = 1, name = self.name,
