@@ -4,7 +4,6 @@ local duck = require('spec.support.duck')
 local json = require('dkjson')
 local kafka = require('spec.support.kafka')
 local kv = require('spec.support.kv')
-local program = require('spec.support.program')
 local streamed = require('spec.support.streamed')
 local streaming = require('spec.support.streaming')
 
