@@ -1,11 +1,13 @@
 --- Streams over a real Kafka: the broker of tools/integration, topics of a spec's own, events of the
 --- sample flights, the program as a process that may be killed.
 local duck = require('spec.support.duck')
+local ffi = require('ffi')
 local json = require('dkjson')
 local kafka = require('spec.support.kafka')
 local kv = require('spec.support.kv')
 local streamed = require('spec.support.streamed')
 local streaming = require('spec.support.streaming')
+require('spec.support.socket') -- declares poll
 
 local M = {}
 
@@ -130,15 +132,28 @@ function Real:start(url, group, more)
   return run
 end
 
---- Where a group stands in the store, by partition; 0: nowhere.
-function Real:marks(url, group)
-  local store, out = kv.open(url, false), {}
+local function read_marks(self, store, group)
+  local out = {}
   for p = 0, self.partitions - 1 do
     local mark = store:mark(('stream/%s/%s/%d'):format(group, self.topic, p))
     out[p] = mark and tonumber(mark:match('^(%d+)')) or 0
   end
+  return out
+end
+
+--- Where a group stands in the store, by partition; 0: nowhere.
+function Real:marks(url, group)
+  local store = kv.open(url, false)
+  local out = read_marks(self, store, group)
   store:close()
   return out
+end
+
+--- Waits until n messages are in the store, and sees it within a millisecond or so.
+function Real:reach(url, group, n, seconds)
+  local store, until_ = kv.open(url, false), M.clock() + seconds * 1000
+  while self:total(read_marks(self, store, group)) < n and M.clock() < until_ do ffi.C.poll(nil, 0, 1) end
+  store:close()
 end
 
 function Real:total(marks)
