@@ -138,13 +138,15 @@ local function reference()
   out[#out] = nil
 end
 
---- Thrift's camelCase parameters are listed in both spellings, so that neither can be called missing.
+--- Thrift's camelCase parameters are listed in both spellings, as are those with other names, so that
+--- none can be called missing.
 local function put_params_class(spec, class)
   put('---@class %s', class)
   for _, p in ipairs(spec.params) do
-    local snake = text.snake(p.name)
-    local optional = (snake ~= p.name or not p.required) and '?' or ''
-    if snake ~= p.name then put('---@field %s? %s %s', snake, p.type.lua, p.doc) end
+    local others = { unpack(p.aliases or {}) }
+    if text.snake(p.name) ~= p.name then table.insert(others, 1, text.snake(p.name)) end
+    local optional = (#others > 0 or not p.required) and '?' or ''
+    for _, name in ipairs(others) do put('---@field %s? %s %s', name, p.type.lua, p.doc) end
     put('---@field %s%s %s %s', p.name, optional, p.type.lua, p.doc)
   end
   put('')
@@ -195,20 +197,28 @@ local function put_enum(name, members)
   put('')
 end
 
+--- Parameters without names, in their order; those of a struct's fields come one by one.
+local function put_positions(spec, class)
+  local names = {}
+  local returns = spec.returns:find('^string') and spec.returns or 'chronon.' .. spec.returns
+  if class then put('---@overload fun(params: %s): %s', class, returns) end
+  for i, p in ipairs(spec.params) do
+    local rest = spec.name == 'DataType.STRUCT' and i == #spec.params
+    names[i] = rest and '...' or p.name
+    put('---@param %s%s %s %s', names[i], not rest and not p.required and '?' or '',
+      rest and p.type.lua:match('^%((.*)%)%[%]$') or p.type.lua, p.doc)
+  end
+  return table.concat(names, ', ')
+end
+
 local function put_function(spec, class)
   put('--- %s', spec.doc)
   put('---')
   put('--- `%s`', spec.example)
-  if spec.name:find('^Operation%.') and #spec.params == 1 then
-    put('---@param %s %s %s', spec.params[1].name, spec.params[1].type.lua, spec.params[1].doc)
-  elseif spec.positional then
-    put('---@param ... any %s', 'as in the example, or one table of parameters')
-  else
-    put('---@param params %s', class)
-  end
+  local names = 'params'
+  if spec.positional then names = put_positions(spec, class) else put('---@param params %s', class) end
   put('---@return %s', spec.returns:find('^string') and spec.returns or 'chronon.' .. spec.returns)
-  local argument = spec.name:find('^Operation%.') and #spec.params == 1 and spec.params[1].name
-  put('function c.%s(%s) end', spec.name, argument or spec.positional and '...' or 'params')
+  put('function c.%s(%s) end', spec.name, names)
   put('')
 end
 
@@ -224,8 +234,10 @@ local function meta()
   end
   put('')
   for _, spec in ipairs(params.constructors) do
-    local class = 'chronon.' .. spec.name:gsub('%.', '') .. 'Params'
-    if not spec.positional then put_params_class(spec, class) end
+    -- What has one parameter, and it is no table, takes it bare.
+    local bare = spec.name:find('^Operation%.') and #spec.params == 1
+    local class = not bare and 'chronon.' .. spec.name:gsub('%.', '') .. 'Params' or nil
+    if class then put_params_class(spec, class) end
     put_function(spec, class)
   end
   put('return c')

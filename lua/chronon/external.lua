@@ -44,7 +44,7 @@ local function check_field(value, path)
 end
 
 local fields_type = types.list {
-  text = '{ name, DataType }', lua = '{ [1]: string, [2]: chronon.TDataType }', check = check_field,
+  text = '{ name, DataType }', lua = '{ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>', check = check_field,
 }
 M.fields_type = fields_type
 

@@ -99,7 +99,7 @@ c.DataType.STRING = {}
 c.DataType.BINARY = {}
 
 ---@class chronon.QueryParams
----@field selects? chronon.Map|table<string, string> alias to Spark SQL expression; without it the needed columns are taken by name
+---@field selects? chronon.Map|table<string, string>|(string|table<string, string>)[] alias to Spark SQL expression; without it the needed columns are taken by name
 ---@field wheres? (string)[] Spark SQL conditions, all of which must hold
 ---@field start_partition? string first valid day of the table, inclusive
 ---@field end_partition? string last valid day of the table, inclusive
@@ -226,12 +226,18 @@ function c.Operation.TOP_K(k) end
 ---@return chronon.Operation
 function c.Operation.BOTTOM_K(k) end
 
+---@class chronon.OperationAPPROX_PERCENTILEParams
+---@field percentiles (number)[] a list of shares from 0 to 1
+---@field k? integer the size of the sketch
+
 --- Approximate percentiles by a KLL sketch.
 ---
 --- `c.Operation.APPROX_PERCENTILE { percentiles = { 0.5, 0.99 }, k = 200 }`
----@param ... any as in the example, or one table of parameters
+---@overload fun(params: chronon.OperationAPPROX_PERCENTILEParams): chronon.Operation
+---@param percentiles (number)[] a list of shares from 0 to 1
+---@param k? integer the size of the sketch
 ---@return chronon.Operation
-function c.Operation.APPROX_PERCENTILE(...) end
+function c.Operation.APPROX_PERCENTILE(percentiles, k) end
 
 ---@class chronon.WindowParams
 ---@field length integer a number of units
@@ -250,7 +256,7 @@ function c.Window(params) end
 ---@field operation? chronon.Operation default LAST
 ---@field windows? (chronon.Window|string)[] one output column each; without it all of the past
 ---@field buckets? (string)[] columns to group by further; the output becomes a map
----@field tags? chronon.Map|table<string, any> kept in customJson for each output column
+---@field tags? chronon.Map|table<string, any>|(table<string, any>)[] kept in customJson for each output column
 ---@field element_wise? boolean fold lists position by position
 
 --- One input column folded by one operation, over each of some windows.
@@ -264,7 +270,7 @@ function c.Aggregation(params) end
 ---@field keys (string)[] the key columns
 ---@field sources chronon.Source|chronon.EventSource|chronon.EntitySource|chronon.JoinSource|(chronon.Source|chronon.EventSource|chronon.EntitySource|chronon.JoinSource)[] the sources, with selects
 ---@field operation? chronon.Operation default LAST
----@field tags? chronon.Map|table<string, any> kept in customJson for each output column
+---@field tags? chronon.Map|table<string, any>|(table<string, any>)[] kept in customJson for each output column
 
 --- One aggregation for every selected column that is neither key nor time.
 ---
@@ -280,13 +286,13 @@ function c.DefaultAggregation(params) end
 ---@field custom_json? string JSON text for tools
 ---@field customJson? string JSON text for tools
 ---@field dependencies? (string)[] table partitions to wait for
----@field table_properties? chronon.Map|table<string, string> properties of the output table
----@field tableProperties? chronon.Map|table<string, string> properties of the output table
+---@field table_properties? chronon.Map|table<string, string>|(table<string, string>)[] properties of the output table
+---@field tableProperties? chronon.Map|table<string, string>|(table<string, string>)[] properties of the output table
 ---@field output_namespace? string where the output table is put (default: the team's namespace)
 ---@field outputNamespace? string where the output table is put (default: the team's namespace)
 ---@field team? string the compiler writes the team over it
----@field mode_to_env_map? chronon.Map|table<string, chronon.Map|table<string, string>> mode to environment variables
----@field modeToEnvMap? chronon.Map|table<string, chronon.Map|table<string, string>> mode to environment variables
+---@field mode_to_env_map? chronon.Map|table<string, chronon.Map|table<string, string>|(table<string, string>)[]>|(table<string, chronon.Map|table<string, string>|(table<string, string>)[]>)[] mode to environment variables
+---@field modeToEnvMap? chronon.Map|table<string, chronon.Map|table<string, string>|(table<string, string>)[]>|(table<string, chronon.Map|table<string, string>|(table<string, string>)[]>)[] mode to environment variables
 ---@field consistency_check? boolean of old definitions
 ---@field consistencyCheck? boolean of old definitions
 ---@field sample_percent? number share of requests to log
@@ -328,14 +334,14 @@ function c.Derivation(params) end
 ---@field production? boolean alerts are wanted; unset it follows from its joins
 ---@field backfill_start_date? string first day of the GroupBy's own table
 ---@field dependencies? (string)[] partition specs to wait for, instead of those of the sources
----@field env? chronon.Map|table<string, chronon.Map|table<string, string>> mode to environment variables
----@field table_properties? chronon.Map|table<string, string> properties of the output table (default: the team's)
+---@field env? chronon.Map|table<string, chronon.Map|table<string, string>|(table<string, string>)[]>|(table<string, chronon.Map|table<string, string>|(table<string, string>)[]>)[] mode to environment variables
+---@field table_properties? chronon.Map|table<string, string>|(table<string, string>)[] properties of the output table (default: the team's)
 ---@field output_namespace? string where the output table is put (default: the team's namespace)
 ---@field accuracy? chronon.Accuracy values as of the event or as of the day; unset it follows from the sources
 ---@field lag? integer days to wait longer for the sources
 ---@field offline_schedule? string cron expression or @daily, @weekly, ..., @never
 ---@field name? string only for a GroupBy defined inside a join's file
----@field tags? chronon.Map|table<string, any> kept in customJson
+---@field tags? chronon.Map|table<string, any>|(table<string, any>)[] kept in customJson
 ---@field derivations? (chronon.Derivation)[] columns computed from the outputs
 ---@field historical_backfill? boolean fill all holes, or only the latest day
 ---@field deprecation_date? string yyyy-MM-dd
@@ -347,7 +353,7 @@ function c.Derivation(params) end
 ---@field enable_write_notifications? boolean customJson: tell a topic about writes
 ---@field notification_topic_override? string customJson: that topic
 ---@field team_override? string customJson: the team in metrics
----@field kwargs? chronon.Map|table<string, any> further keys of customJson, in order
+---@field kwargs? chronon.Map|table<string, any>|(table<string, any>)[] further keys of customJson, in order
 
 --- Features: aggregations of the rows of some sources, for every key.
 ---
@@ -356,35 +362,51 @@ function c.Derivation(params) end
 ---@return chronon.GroupBy
 function c.GroupBy(params) end
 
+---@class chronon.DataTypeMAPParams
+---@field key_type chronon.TDataType c.DataType.STRING
+---@field value_type chronon.TDataType any type
+
 --- A map; its keys are strings.
 ---
 --- `c.DataType.MAP(c.DataType.STRING, c.DataType.DOUBLE)`
----@param ... any as in the example, or one table of parameters
+---@overload fun(params: chronon.DataTypeMAPParams): chronon.TDataType
+---@param key_type chronon.TDataType c.DataType.STRING
+---@param value_type chronon.TDataType any type
 ---@return chronon.TDataType
-function c.DataType.MAP(...) end
+function c.DataType.MAP(key_type, value_type) end
+
+---@class chronon.DataTypeLISTParams
+---@field elem_type chronon.TDataType the type of the items
 
 --- A list.
 ---
 --- `c.DataType.LIST(c.DataType.DOUBLE)`
----@param ... any as in the example, or one table of parameters
+---@overload fun(params: chronon.DataTypeLISTParams): chronon.TDataType
+---@param elem_type chronon.TDataType the type of the items
 ---@return chronon.TDataType
-function c.DataType.LIST(...) end
+function c.DataType.LIST(elem_type) end
+
+---@class chronon.DataTypeSTRUCTParams
+---@field name string the struct's name
+---@field fields ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] its fields, in order
 
 --- A struct of named fields.
 ---
 --- `c.DataType.STRUCT("Place", { "lat", c.DataType.DOUBLE }, { "lon", c.DataType.DOUBLE })`
----@param ... any as in the example, or one table of parameters
+---@overload fun(params: chronon.DataTypeSTRUCTParams): chronon.TDataType
+---@param name string the struct's name
+---@param ... { [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType> its fields, in order
 ---@return chronon.TDataType
-function c.DataType.STRUCT(...) end
+function c.DataType.STRUCT(name, ...) end
 
 ---@class chronon.ExternalSourceParams
 ---@field name string the registered name of the source
 ---@field team string the owner
----@field key_fields ({ [1]: string, [2]: chronon.TDataType })[] what it is asked with
----@field value_fields ({ [1]: string, [2]: chronon.TDataType })[] what it answers
+---@field key_fields ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] what it is asked with
+---@field value_fields ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] what it answers
 ---@field custom_json? string JSON text for tools
 ---@field factory_name? string the registered factory that makes its handler
----@field factory_params? chronon.Map|table<string, string> parameters of the factory
+---@field factory_params? chronon.Map|table<string, string>|(table<string, string>)[] parameters of the factory
 ---@field offline_group_by? chronon.GroupBy a GroupBy with the same values for backfills
 
 --- A service that is asked for values while fetching.
@@ -395,7 +417,7 @@ function c.DataType.STRUCT(...) end
 function c.ExternalSource(params) end
 
 ---@class chronon.ContextualSourceParams
----@field fields ({ [1]: string, [2]: chronon.TDataType })[] the values
+---@field fields ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] the values
 ---@field team? string the owner
 
 --- Values that come with the request and are passed through to derivations and logs.
@@ -407,7 +429,7 @@ function c.ContextualSource(params) end
 
 ---@class chronon.ExternalPartParams
 ---@field source chronon.ExternalSource the source
----@field key_mapping? chronon.Map|table<string, string> left column to key of the source
+---@field key_mapping? chronon.Map|table<string, string>|(table<string, string>)[] left column to key of the source
 ---@field prefix? string of its output columns
 
 --- An external source inside a join.
@@ -419,9 +441,9 @@ function c.ExternalPart(params) end
 
 ---@class chronon.JoinPartParams
 ---@field group_by chronon.GroupBy the GroupBy
----@field key_mapping? chronon.Map|table<string, string> left column to key of the GroupBy
+---@field key_mapping? chronon.Map|table<string, string>|(table<string, string>)[] left column to key of the GroupBy
 ---@field prefix? string of its output columns
----@field tags? chronon.Map|table<string, any> kept in customJson
+---@field tags? chronon.Map|table<string, any>|(table<string, any>)[] kept in customJson
 
 --- A GroupBy inside a join, and how the left side meets its keys.
 ---
@@ -465,10 +487,10 @@ function c.BootstrapPart(params) end
 ---@field online? boolean served online
 ---@field production? boolean alerts are wanted
 ---@field output_namespace? string where the output table is put (default: the team's namespace)
----@field table_properties? chronon.Map|table<string, string> properties of the output table (default: the team's)
----@field env? chronon.Map|table<string, chronon.Map|table<string, string>> mode to environment variables
+---@field table_properties? chronon.Map|table<string, string>|(table<string, string>)[] properties of the output table (default: the team's)
+---@field env? chronon.Map|table<string, chronon.Map|table<string, string>|(table<string, string>)[]>|(table<string, chronon.Map|table<string, string>|(table<string, string>)[]>)[] mode to environment variables
 ---@field lag? integer days to wait longer for the left side
----@field skew_keys? chronon.Map|table<string, (string)[]> key column to SQL literals of values to leave out
+---@field skew_keys? chronon.Map|table<string, (string)[]>|(table<string, (string)[]>)[] key column to SQL literals of values to leave out
 ---@field sample_percent? number share of requests to log, 0 to 100
 ---@field consistency_sample_percent? number share of logged requests to compare
 ---@field online_external_parts? (chronon.ExternalPart)[] external sources
@@ -480,14 +502,14 @@ function c.BootstrapPart(params) end
 ---@field label_part? chronon.LabelPart the labels
 ---@field derivations? (chronon.Derivation)[] columns computed from the output
 ---@field deprecation_date? string yyyy-MM-dd
----@field tags? chronon.Map|table<string, any> kept in customJson
+---@field tags? chronon.Map|table<string, any>|(table<string, any>)[] kept in customJson
 ---@field description? string for people
 ---@field model_transforms? chronon.ModelTransforms models over the output
 ---@field enable_tiling? boolean customJson: the online store keeps tiles
 ---@field enable_write_notifications? boolean customJson: tell a topic about writes
 ---@field notification_topic_override? string customJson: that topic
 ---@field team_override? string customJson: the team in metrics
----@field kwargs? chronon.Map|table<string, any> further keys of customJson, in order
+---@field kwargs? chronon.Map|table<string, any>|(table<string, any>)[] further keys of customJson, in order
 
 --- A training table or a feature vector: rows of the left side, each with the GroupBys' values at its time.
 ---
@@ -498,7 +520,7 @@ function c.Join(params) end
 
 ---@class chronon.InferenceSpecParams
 ---@field model_backend string the registered name of the backend
----@field model_backend_params chronon.Map|table<string, string> its parameters
+---@field model_backend_params chronon.Map|table<string, string>|(table<string, string>)[] its parameters
 
 --- Where a model runs.
 ---
@@ -510,8 +532,8 @@ function c.InferenceSpec(params) end
 ---@class chronon.ModelParams
 ---@field name string the model's name
 ---@field inference_spec chronon.InferenceSpec where it runs
----@field input_schema ({ [1]: string, [2]: chronon.TDataType })[] the inputs, in order
----@field output_schema ({ [1]: string, [2]: chronon.TDataType })[] the outputs, in order
+---@field input_schema ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] the inputs, in order
+---@field output_schema ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] the outputs, in order
 
 --- A model and the shape of its inputs and outputs.
 ---
@@ -522,8 +544,8 @@ function c.Model(params) end
 
 ---@class chronon.ModelTransformParams
 ---@field model chronon.Model the model
----@field input_mappings? chronon.Map|table<string, string> input of the model to expression over the join's output
----@field output_mappings? chronon.Map|table<string, string> output of the model to column
+---@field input_mappings? chronon.Map|table<string, string>|(table<string, string>)[] input of the model to expression over the join's output
+---@field output_mappings? chronon.Map|table<string, string>|(table<string, string>)[] output of the model to column
 ---@field prefix? string of its output columns
 
 --- A model applied to the output of a join.
@@ -562,7 +584,8 @@ function c.ModelTransforms(params) end
 function c.StagingQuery(params) end
 
 ---@class chronon.StagingQueryEventSourceParams
----@field staging_query chronon.StagingQuery the staging query
+---@field sq? chronon.StagingQuery the staging query
+---@field staging_query? chronon.StagingQuery the staging query
 ---@field query chronon.Query what is read from its table
 ---@field is_cumulative? boolean every partition holds all the events so far
 
@@ -574,7 +597,8 @@ function c.StagingQuery(params) end
 function c.StagingQueryEventSource(params) end
 
 ---@class chronon.StagingQueryEntitySourceParams
----@field staging_query chronon.StagingQuery the staging query
+---@field sq? chronon.StagingQuery the staging query
+---@field staging_query? chronon.StagingQuery the staging query
 ---@field query chronon.Query what is read from its table
 
 --- The output of a staging query as daily snapshots.
@@ -584,11 +608,18 @@ function c.StagingQueryEventSource(params) end
 ---@return chronon.Source
 function c.StagingQueryEntitySource(params) end
 
+---@class chronon.get_staging_query_dependenciesParams
+---@field sq? chronon.StagingQuery the staging query
+---@field staging_query? chronon.StagingQuery the staging query
+---@field lag? integer taken and not used, as upstream
+
 --- The signal that a staging query has run, for `dependencies`.
 ---
 --- `c.get_staging_query_dependencies { staging_query = departures }`
----@param ... any as in the example, or one table of parameters
+---@overload fun(params: chronon.get_staging_query_dependenciesParams): string[]
+---@param staging_query chronon.StagingQuery the staging query
+---@param lag? integer taken and not used, as upstream
 ---@return string[]
-function c.get_staging_query_dependencies(...) end
+function c.get_staging_query_dependencies(staging_query, lag) end
 
 return c

@@ -128,7 +128,7 @@ function M.add_entries(m, value, item, path, names)
   for i, entry in ipairs(value) do
     if names and type(entry) == 'string' then
       add(entry, entry)
-    elseif type(entry) == 'table' and not object.kind(entry) then
+    elseif type(entry) == 'table' and not object.kind(entry) and entry[1] == nil then
       for _, key in ipairs(map.sorted_keys(entry)) do add(key, entry[key]) end
     else
       fail(('%s[%d]'):format(path, i), 'expected %s{ name = value }, got %s',
@@ -151,7 +151,7 @@ end
 function M.map(item, names)
   return {
     text = 'map of string to ' .. item.text,
-    lua = 'chronon.Map|table<string, ' .. item.lua .. '>',
+    lua = ('chronon.Map|table<string, %s>|(%stable<string, %s>)[]'):format(item.lua, names and 'string|' or '', item.lua),
     check = function(value, path)
       local m = map.new()
       if map.is(value) then

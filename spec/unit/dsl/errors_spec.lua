@@ -36,6 +36,11 @@ describe('an error of the author', function()
       dsl.error_of('local function q(t)\n local x = c.Query(t)\n return x end\nq { 1, 2 }', 'f.lua'))
   end)
 
+  it('is raised for an entry of a map that is a pair, which would be lost', function()
+    says('ExternalPart.key_mapping[1]: expected { name = value }, got a table',
+      "c.ExternalPart { source = c.ContextualSource { fields = {} }, key_mapping = { { 'a', 'b' } } }")
+  end)
+
   it('has the path inside the definition', function()
     says('Aggregation.windows[2]: the window "90m" cannot be: it is in minutes, and Chronon has hours and days',
       "c.Aggregation { windows = { '1h', '90m' } }")
