@@ -213,7 +213,6 @@ end
 
 local function put_function(spec, class)
   put('--- %s', spec.doc)
-  put('---')
   put('--- `%s`', spec.example)
   local names = 'params'
   if spec.positional then names = put_positions(spec, class) else put('---@param params %s', class) end

@@ -44,7 +44,8 @@ local function check_field(value, path)
 end
 
 local fields_type = types.list {
-  text = '{ name, DataType }', lua = '{ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>', check = check_field,
+  text = '{ name, DataType }', check = check_field,
+  lua = '{ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>',
 }
 M.fields_type = fields_type
 

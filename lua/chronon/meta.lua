@@ -110,7 +110,6 @@ c.DataType.BINARY = {}
 ---@field partition_column? string name of the partition column of the table (default `ds`)
 
 --- What is read from a table: columns, filters, the range of partitions, the time.
----
 --- `c.Query { selects = c.select("user", { cents = "amount * 100" }), wheres = { "amount > 0" }, time_column = "ts" }`
 ---@param params chronon.QueryParams
 ---@return chronon.Query
@@ -124,7 +123,6 @@ function c.Query(params) end
 ---@field isCumulative? boolean every partition holds all the events so far
 
 --- Things that happened: a table of events partitioned by day, and the topic they arrive on.
----
 --- `c.EventSource { table = "data.purchases", topic = "events.purchases", query = c.Query { time_column = "ts" } }`
 ---@param params chronon.EventSourceParams
 ---@return chronon.EventSource
@@ -140,7 +138,6 @@ function c.EventSource(params) end
 ---@field query chronon.Query what is read from it
 
 --- Things that are: a table whose daily partitions are snapshots, and the changes between them.
----
 --- `c.EntitySource { snapshotTable = "data.users", query = c.Query { selects = c.select("user", "country") } }`
 ---@param params chronon.EntitySourceParams
 ---@return chronon.EntitySource
@@ -151,7 +148,6 @@ function c.EntitySource(params) end
 ---@field query chronon.Query what is read from its output
 
 --- The output of another Join as a stream of events.
----
 --- `c.JoinSource { join = require("joins.team.parent").v1, query = c.Query { selects = c.select("user"), time_column = "ts" } }`
 ---@param params chronon.JoinSourceParams
 ---@return chronon.JoinSource
@@ -164,63 +160,54 @@ function c.JoinSource(params) end
 ---@field joinSource? chronon.JoinSource a join as a source
 
 --- One of the sources; the bare source means the same.
----
 --- `c.Source { events = c.EventSource { table = "data.purchases", query = c.Query { time_column = "ts" } } }`
 ---@param params chronon.SourceParams
 ---@return chronon.Source
 function c.Source(params) end
 
 --- Distinct values by a CPC sketch of 2^k slots.
----
 --- `c.Operation.APPROX_UNIQUE_COUNT_LGK(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
 function c.Operation.APPROX_UNIQUE_COUNT_LGK(k) end
 
 --- Distinct values, counted exactly up to k.
----
 --- `c.Operation.BOUNDED_UNIQUE_COUNT_K(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
 function c.Operation.BOUNDED_UNIQUE_COUNT_K(k) end
 
 --- Counts of the k most frequent values; 0 keeps all.
----
 --- `c.Operation.HISTOGRAM_K(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
 function c.Operation.HISTOGRAM_K(k) end
 
 --- Counts of the k most frequent values, in bounded memory.
----
 --- `c.Operation.APPROX_HISTOGRAM_K(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
 function c.Operation.APPROX_HISTOGRAM_K(k) end
 
 --- The k earliest values.
----
 --- `c.Operation.FIRST_K(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
 function c.Operation.FIRST_K(k) end
 
 --- The k latest values, newest first.
----
 --- `c.Operation.LAST_K(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
 function c.Operation.LAST_K(k) end
 
 --- The k largest values.
----
 --- `c.Operation.TOP_K(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
 function c.Operation.TOP_K(k) end
 
 --- The k smallest values.
----
 --- `c.Operation.BOTTOM_K(10)`
 ---@param k integer the bound
 ---@return chronon.Operation
@@ -231,7 +218,6 @@ function c.Operation.BOTTOM_K(k) end
 ---@field k? integer the size of the sketch
 
 --- Approximate percentiles by a KLL sketch.
----
 --- `c.Operation.APPROX_PERCENTILE { percentiles = { 0.5, 0.99 }, k = 200 }`
 ---@overload fun(params: chronon.OperationAPPROX_PERCENTILEParams): chronon.Operation
 ---@param percentiles (number)[] a list of shares from 0 to 1
@@ -245,7 +231,6 @@ function c.Operation.APPROX_PERCENTILE(percentiles, k) end
 ---@field timeUnit? chronon.TimeUnit c.TimeUnit.HOURS or c.TimeUnit.DAYS
 
 --- How far back an aggregation looks. The texts "1h" and "7d" mean the same.
----
 --- `c.Window { length = 7, time_unit = c.TimeUnit.DAYS }`
 ---@param params chronon.WindowParams
 ---@return chronon.Window
@@ -260,7 +245,6 @@ function c.Window(params) end
 ---@field element_wise? boolean fold lists position by position
 
 --- One input column folded by one operation, over each of some windows.
----
 --- `c.Aggregation { input_column = "amount", operation = c.Operation.SUM, windows = { "1h", "7d" } }`
 ---@param params chronon.AggregationParams
 ---@return chronon.Aggregation
@@ -273,7 +257,6 @@ function c.Aggregation(params) end
 ---@field tags? chronon.Map|table<string, any>|(table<string, any>)[] kept in customJson for each output column
 
 --- One aggregation for every selected column that is neither key nor time.
----
 --- `c.DefaultAggregation { keys = { "user" }, sources = { source } }`
 ---@param params chronon.DefaultAggregationParams
 ---@return chronon.Aggregation[]
@@ -308,7 +291,6 @@ function c.DefaultAggregation(params) end
 ---@field description? string for people
 
 --- What is known about a definition beside its values; StagingQuery takes one.
----
 --- `c.MetaData { outputNamespace = "data", dependencies = { "raw.flights/ds={{ ds }}" } }`
 ---@param params chronon.MetaDataParams
 ---@return chronon.MetaData
@@ -320,7 +302,6 @@ function c.MetaData(params) end
 ---@field description? string for people
 
 --- A column computed from the output columns; name and expression "*" keep all of them.
----
 --- `c.Derivation { name = "ratio", expression = "amount_sum_1d / amount_sum_7d" }`
 ---@param params chronon.DerivationParams
 ---@return chronon.Derivation
@@ -356,7 +337,6 @@ function c.Derivation(params) end
 ---@field kwargs? chronon.Map|table<string, any>|(table<string, any>)[] further keys of customJson, in order
 
 --- Features: aggregations of the rows of some sources, for every key.
----
 --- `c.GroupBy { sources = source, keys = { "user" }, aggregations = { c.Aggregation { input_column = "amount", operation = c.Operation.SUM, windows = { "7d" } } }, online = true }`
 ---@param params chronon.GroupByParams
 ---@return chronon.GroupBy
@@ -367,7 +347,6 @@ function c.GroupBy(params) end
 ---@field value_type chronon.TDataType any type
 
 --- A map; its keys are strings.
----
 --- `c.DataType.MAP(c.DataType.STRING, c.DataType.DOUBLE)`
 ---@overload fun(params: chronon.DataTypeMAPParams): chronon.TDataType
 ---@param key_type chronon.TDataType c.DataType.STRING
@@ -379,7 +358,6 @@ function c.DataType.MAP(key_type, value_type) end
 ---@field elem_type chronon.TDataType the type of the items
 
 --- A list.
----
 --- `c.DataType.LIST(c.DataType.DOUBLE)`
 ---@overload fun(params: chronon.DataTypeLISTParams): chronon.TDataType
 ---@param elem_type chronon.TDataType the type of the items
@@ -391,7 +369,6 @@ function c.DataType.LIST(elem_type) end
 ---@field fields ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] its fields, in order
 
 --- A struct of named fields.
----
 --- `c.DataType.STRUCT("Place", { "lat", c.DataType.DOUBLE }, { "lon", c.DataType.DOUBLE })`
 ---@overload fun(params: chronon.DataTypeSTRUCTParams): chronon.TDataType
 ---@param name string the struct's name
@@ -410,7 +387,6 @@ function c.DataType.STRUCT(name, ...) end
 ---@field offline_group_by? chronon.GroupBy a GroupBy with the same values for backfills
 
 --- A service that is asked for values while fetching.
----
 --- `c.ExternalSource { name = "risk", team = "payments", key_fields = { { "user", c.DataType.STRING } }, value_fields = { { "score", c.DataType.DOUBLE } } }`
 ---@param params chronon.ExternalSourceParams
 ---@return chronon.ExternalSource
@@ -421,7 +397,6 @@ function c.ExternalSource(params) end
 ---@field team? string the owner
 
 --- Values that come with the request and are passed through to derivations and logs.
----
 --- `c.ContextualSource { fields = { { "amount", c.DataType.DOUBLE } } }`
 ---@param params chronon.ContextualSourceParams
 ---@return chronon.ExternalSource
@@ -433,7 +408,6 @@ function c.ContextualSource(params) end
 ---@field prefix? string of its output columns
 
 --- An external source inside a join.
----
 --- `c.ExternalPart { source = risk, key_mapping = { buyer = "user" }, prefix = "buyer" }`
 ---@param params chronon.ExternalPartParams
 ---@return chronon.ExternalPart
@@ -446,7 +420,6 @@ function c.ExternalPart(params) end
 ---@field tags? chronon.Map|table<string, any>|(table<string, any>)[] kept in customJson
 
 --- A GroupBy inside a join, and how the left side meets its keys.
----
 --- `c.JoinPart { group_by = require("group_bys.team.purchases").v1, key_mapping = { buyer = "user" }, prefix = "buyer" }`
 ---@param params chronon.JoinPartParams
 ---@return chronon.JoinPart
@@ -459,7 +432,6 @@ function c.JoinPart(params) end
 ---@field label_offline_schedule? string of the label join
 
 --- Labels that are known only days after the row they belong to.
----
 --- `c.LabelPart { labels = { c.JoinPart { group_by = labels } }, left_start_offset = 30, left_end_offset = 10 }`
 ---@param params chronon.LabelPartParams
 ---@return chronon.LabelPart
@@ -471,7 +443,6 @@ function c.LabelPart(params) end
 ---@field query? chronon.Query output column to expression over the table
 
 --- A table of values that are taken as they are instead of computed.
----
 --- `c.BootstrapPart { table = "data.logged", key_columns = { "request_id" }, query = c.Query { selects = c.select("request_id", { amount_sum_7d = "old_sum" }) } }`
 ---@param params chronon.BootstrapPartParams
 ---@return chronon.BootstrapPart
@@ -512,7 +483,6 @@ function c.BootstrapPart(params) end
 ---@field kwargs? chronon.Map|table<string, any>|(table<string, any>)[] further keys of customJson, in order
 
 --- A training table or a feature vector: rows of the left side, each with the GroupBys' values at its time.
----
 --- `c.Join { left = source, right_parts = { c.JoinPart { group_by = require("group_bys.team.purchases").v1 } }, row_ids = { "request_id" } }`
 ---@param params chronon.JoinParams
 ---@return chronon.Join
@@ -523,7 +493,6 @@ function c.Join(params) end
 ---@field model_backend_params chronon.Map|table<string, string>|(table<string, string>)[] its parameters
 
 --- Where a model runs.
----
 --- `c.InferenceSpec { model_backend = "http", model_backend_params = { url = "http://models/score" } }`
 ---@param params chronon.InferenceSpecParams
 ---@return chronon.InferenceSpec
@@ -536,7 +505,6 @@ function c.InferenceSpec(params) end
 ---@field output_schema ({ [1]: string, [2]: chronon.TDataType }|table<string, chronon.TDataType>)[] the outputs, in order
 
 --- A model and the shape of its inputs and outputs.
----
 --- `c.Model { name = "score", inference_spec = spec, input_schema = { { "x", c.DataType.DOUBLE } }, output_schema = { { "y", c.DataType.DOUBLE } } }`
 ---@param params chronon.ModelParams
 ---@return chronon.Model
@@ -549,7 +517,6 @@ function c.Model(params) end
 ---@field prefix? string of its output columns
 
 --- A model applied to the output of a join.
----
 --- `c.ModelTransform { model = model, input_mappings = { x = "amount_sum_7d" }, prefix = "m" }`
 ---@param params chronon.ModelTransformParams
 ---@return chronon.ModelTransform
@@ -560,7 +527,6 @@ function c.ModelTransform(params) end
 ---@field passthrough_fields? (string)[] columns of the join that are kept
 
 --- All models of a join.
----
 --- `c.ModelTransforms { transforms = { transform }, passthrough_fields = { "request_id" } }`
 ---@param params chronon.ModelTransformsParams
 ---@return chronon.ModelTransforms
@@ -577,7 +543,6 @@ function c.ModelTransforms(params) end
 ---@field createView? boolean make a view instead of a table
 
 --- A table made by SQL, day by day.
----
 --- `c.StagingQuery { query = "SELECT * FROM raw.clicks WHERE ds BETWEEN '{{ start_date }}' AND '{{ end_date }}'", startPartition = "2024-01-01" }`
 ---@param params chronon.StagingQueryParams
 ---@return chronon.StagingQuery
@@ -590,7 +555,6 @@ function c.StagingQuery(params) end
 ---@field is_cumulative? boolean every partition holds all the events so far
 
 --- The output of a staging query as events.
----
 --- `c.StagingQueryEventSource { staging_query = departures, query = c.Query { time_column = "ts" } }`
 ---@param params chronon.StagingQueryEventSourceParams
 ---@return chronon.Source
@@ -602,7 +566,6 @@ function c.StagingQueryEventSource(params) end
 ---@field query chronon.Query what is read from its table
 
 --- The output of a staging query as daily snapshots.
----
 --- `c.StagingQueryEntitySource { staging_query = planes, query = c.Query { selects = c.select("tailnum") } }`
 ---@param params chronon.StagingQueryEntitySourceParams
 ---@return chronon.Source
@@ -614,7 +577,6 @@ function c.StagingQueryEntitySource(params) end
 ---@field lag? integer taken and not used, as upstream
 
 --- The signal that a staging query has run, for `dependencies`.
----
 --- `c.get_staging_query_dependencies { staging_query = departures }`
 ---@overload fun(params: chronon.get_staging_query_dependenciesParams): string[]
 ---@param staging_query chronon.StagingQuery the staging query
