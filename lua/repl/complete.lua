@@ -122,7 +122,7 @@ end
 local function in_string(before, stack)
   local call = before:match('([%a_][%w_]*)%s*%(?%s*$')
   if call == 'load' then return definition.names() end
-  if call == 'describe' then return sql.table_names() end
+  if call == 'describe' or call == 'stats' then return sql.table_names() end
   if call == 'help' then
     local names = {}
     for _, entry in ipairs(doc.entries) do names[#names + 1] = entry.name end
@@ -144,6 +144,7 @@ end
 
 local METHOD_OPTIONS = {
   backfill = { 'ds = ', 'from = ', 'to = ', 'table = ' }, sql = { 'ds = ' }, explain = { 'feature = ', 'at = ' },
+  stats = { 'columns = ', 'ds = ', 'from = ', 'to = ', 'baseline = ' },
 }
 
 --- The keys of a row of keys.
@@ -176,6 +177,7 @@ local function parameters(stack)
   local owner, serving = top.before:match('([%w_%.]+):([%a_]+)%s*%(?%s*$')
   if SERVING[serving] and definition.is(value_at(owner)) then return key_names(value_at(owner)) end
   local method = top.before:match(':([%a_]+)%s*%(?[^(){}]*$') or top.before:match(':([%a_]+)%s*%(.*}%s*,%s*$')
+  method = method or top.before:match('([%a_]+)%s*%([^(){}]*,%s*$') -- stats("table", {
   return method and METHOD_OPTIONS[method]
 end
 

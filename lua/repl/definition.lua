@@ -1,5 +1,6 @@
 --- What a GroupBy, a Join or a StagingQuery can be asked at the prompt.
 local C = require 'repl.cdef'
+local args_of = require 'repl.args'
 local convert = require 'repl.convert'
 local doc = require 'repl.doc'
 local ffi = require 'ffi'
@@ -9,7 +10,6 @@ local lineage = require 'repl.lineage'
 local names = require 'repl.name'
 local object = require 'chronon.object'
 local result = require 'repl.result'
-local text = require 'chronon.text'
 
 local M = {
   methods = {},                                -- of all kinds
@@ -18,6 +18,7 @@ local M = {
 }
 
 local methods, join_methods = M.methods, M.join_methods
+local options, day, instant = args_of.options, args_of.day, args_of.instant
 
 function M.is(x) return convert.KINDS[object.kind(x) or ''] ~= nil end
 
@@ -29,30 +30,7 @@ local function pass(x)
   names.give(x, _G)
   return convert.KINDS[object.kind(x)], convert.to_json(x)
 end
-
---- Arguments by name, and nothing else.
-local function options(args, what, known)
-  if args == nil then return {} end
-  if type(args) ~= 'table' then host.fail('%s takes a table, as in %s { %s = ... }', what, what, known[1]) end
-  for key in pairs(args) do
-    local found = false
-    for _, name in ipairs(known) do found = found or key == name end
-    if not found then host.fail('%s has no option %s%s', what, tostring(key), text.hint(key, known)) end
-  end
-  return args
-end
-
-local function day(x, what)
-  if x == nil then return nil end
-  if type(x) ~= 'string' then host.fail('%s is a day as text, as in "2024-03-10"', what) end
-  return x
-end
-
---- An instant as C reads it: a number of milliseconds or a text.
-local function instant(x)
-  if x == nil then return nil end
-  return type(x) == 'number' and ('%d'):format(x) or tostring(x)
-end
+M.pass = pass
 
 -- ---- what it reads and gives ------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ local names = require 'repl.name'
 local result = require 'repl.result'
 local show = require 'repl.show'
 local sql = require 'repl.sql'
+local stats = require 'repl.stats'
 
 local M = {}
 
@@ -73,6 +74,7 @@ function M.install()
     usage = 'describe(x)', text = 'The columns of a table, a result or a definition.',
     example = 'describe "raw.purchases"',
   }, describe)
+  stats.install(env)
   doc.global(env, 'exit', {
     usage = 'exit()', text = 'Leaves the shell, as Ctrl-D does.', example = 'exit()',
     short = 'leaves the shell, as Ctrl-D does',

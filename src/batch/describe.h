@@ -7,6 +7,7 @@
 /// their distance from the first, which FLOAT can hold. The same rows in the same files give the
 /// same numbers.
 #pragma once
+#include "plot/plot.h"
 #include "warehouse/warehouse.h"
 
 enum describe_kind {
@@ -85,3 +86,13 @@ enum { DESCRIBE_VALUE_SIZE = 40 };
 /// an instant. Returns `out`.
 const char *describe_value(const struct describe_column *c, double value,
                            char out[DESCRIBE_VALUE_SIZE]);
+
+// ---- pictures (describe_plot.c) ---------------------------------------------------------------
+
+/// Appends the distribution as blocks, at most `width` of them: bins by value, of texts the most
+/// frequent values, a blank for none. Nothing without a value.
+void describe_spark(const struct describe_column *c, int32_t width, struct chn_buf *out);
+
+/// The same as a picture: a histogram, bars where a bin is one value or the column is of texts.
+/// Fills all but the title; values and labels lie in the arena and in the column.
+void describe_plot(const struct describe_column *c, struct arena *a, struct plot *out);

@@ -8,31 +8,13 @@
 #include "cli/stats.h"
 #include "plot/plot.h"
 
-enum { TEXT_COLUMNS = 10, SPARK_COLUMNS = 10, MOST_VALUES = 100 };
+enum { TEXT_COLUMNS = 10, SPARK_COLUMNS = 10 };
 
 static const char *const quantile_names[DESCRIBE_QUANTILES] = { "p05", "p25", "p50", "p75", "p95" };
 
 static double null_rate(const struct describe_column *c)
 {
   return c->rows > 0 ? (double)c->nulls / (double)c->rows : 0;
-}
-
-/// The distribution in a line: bins by value, of texts the most frequent values.
-static void add_spark(const struct describe_column *c, struct chn_buf *out)
-{
-  double values[MOST_VALUES];
-  const bool text = c->kind == DESCRIBE_TEXT;
-  const int32_t n = text ? c->n_top : c->n_bins; // at most 100
-  const struct plot p = { .kind = PLOT_SPARK, .values = values, .n = n, .zero = true };
-  chn_buf_clear(out);
-  for (int32_t i = 0; i < n; i++) {
-    const double count = text ? (double)c->top[i].count : c->bins[i];
-    values[i] = count > 0 ? count : NAN;
-  }
-  if (n > 0) {
-    plot_text(&p, SPARK_COLUMNS, 0, out);
-    out->data[--out->len] = '\0'; // the newline
-  }
 }
 
 // ---- JSON -------------------------------------------------------------------------------------
@@ -245,7 +227,7 @@ static void add_column(const struct cli_context *ctx, struct cli_grid *grid,
   add_end(ctx, grid, c, c->max, c->high);
   add_value(ctx, grid, c, c->mean);
   if (ctx->style.format != CLI_CSV) {
-    add_spark(c, &spark);
+    describe_spark(c, SPARK_COLUMNS, &spark);
     cli_grid_add(grid, chn_buf_str(&spark));
   }
   for (int32_t i = 0; i < 2 && drift; i++) {

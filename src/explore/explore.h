@@ -6,6 +6,7 @@
 /// may come from a signal handler.
 #pragma once
 #include "base/buf.h"
+#include "batch/describe.h"
 #include "warehouse/warehouse.h"
 
 struct explore;
@@ -79,6 +80,14 @@ chn_status explore_tables(struct explore *e, struct explore_result *out, struct 
 chn_status explore_describe(struct explore *e, const char *table, struct explore_result *out,
                             struct chn_err *err);
 
+/// How the columns of a table of the warehouse, or of a result, look (batch/describe.h): column,
+/// type, count, nulls, distinct, min, p05, p25, p50, p75, p95, max, mean, shape, and with a
+/// baseline psi, linf. Ends and quantiles are texts, because some are of times; they, mean and
+/// drift have six digits, or all before the point. Integers are whole.
+chn_status explore_stats(struct explore *e, const char *table,
+                         const struct describe_options *options, struct explore_result *out,
+                         struct chn_err *err);
+
 /// Appends names, one a line, without running anything: tables, or definitions (compiled ones, and
 /// `team.file.` of definition files).
 void explore_table_names(struct explore *e, struct chn_buf *out);
@@ -110,6 +119,10 @@ chn_status explore_sample(struct explore *e, int32_t kind, const char *json, con
 /// tables, and keeps the output's rows.
 chn_status explore_backfill(struct explore *e, int32_t kind, const char *json, const char *start_ds,
                             const char *end_ds, struct explore_result *out, struct chn_err *err);
+
+/// Appends the table that its backfill writes into the warehouse; nothing where it is not there.
+chn_status explore_output(struct explore *e, int32_t kind, const char *json, struct chn_buf *table,
+                          struct chn_err *err);
 
 // ---- serving ----------------------------------------------------------------------------------
 // `keys` is a JSON array of objects; `at` an instant as text (chn_ms_of_text), NULL: now. A join is

@@ -65,7 +65,7 @@ void explore_list(struct explore *e, struct arena *a, struct fs_list *out);
 
 // ---- rows made here (out.c) -------------------------------------------------------------------
 
-enum { OUT_MAX = 12 };
+enum { OUT_MAX = 16 };
 
 /// Columns in the making, of the call.
 struct out {
@@ -77,6 +77,7 @@ struct out {
 void out_column(struct out *o, const char *name, enum row_kind kind);
 void out_text(struct out *o, int32_t column, const char *text); ///< NULL is null
 void out_long(struct out *o, int32_t column, int64_t value);
+void out_double(struct out *o, int32_t column, double value); ///< NaN is null
 void out_bool(struct out *o, int32_t column, bool value);
 void out_instant(struct out *o, int32_t column, int64_t ms); ///< INT64_MIN is null
 

@@ -1,4 +1,5 @@
 // Rows that are made here become a result by way of a frame.
+#include <math.h>
 #include <string.h>
 
 #include "explore/explore_int.h"
@@ -22,6 +23,15 @@ void out_text(struct out *o, int32_t column, const char *text)
 void out_long(struct out *o, int32_t column, int64_t value)
 {
   row_builder_value(o->builders[column], &value);
+}
+
+void out_double(struct out *o, int32_t column, double value)
+{
+  if (isnan(value)) {
+    row_builder_null(o->builders[column]);
+  } else {
+    row_builder_value(o->builders[column], &value);
+  }
 }
 
 void out_bool(struct out *o, int32_t column, bool value)

@@ -128,4 +128,31 @@ describe('explore', function()
     local message = failure(C.explore_fetch, e, 1, json, '[{"k": 1}]', nil, out)
     assert.truthy(message:find('the store: ', 1, true), message)
   end)
+
+  local function stats(name, o)
+    local out = ffi.new('struct explore_result')
+    cdef.check(C.explore_stats, e, name, ffi.new('struct describe_options', o or {}), out)
+    local columns = {}
+    for i = 0, out.n_columns - 1 do columns[i + 1] = ffi.string(out.names[i]) end
+    return table.concat(columns, ' '), tonumber(out.rows)
+  end
+
+  it('describes the columns of a result, with drift when a baseline is given', function()
+    local r = sql("SELECT range AS a, 'x' AS b, '2024-01-0' || (1 + range % 2) AS ds FROM range(10)", true)
+    local names = 'column type count nulls distinct min p05 p25 p50 p75 p95 max mean shape'
+    local got, rows = stats(r.table)
+    assert.same({ names, 3 }, { got, rows })
+    got, rows = stats(r.table, { baseline = '2024-01-01' })
+    assert.same({ names .. ' psi linf', 3 }, { got, rows })
+    assert.equal(r.table .. ' has no rows of the baseline 2024-01-09', (failure(C.explore_stats, e, r.table,
+      ffi.new('struct describe_options', { baseline = '2024-01-09' }), ffi.new('struct explore_result'))))
+  end)
+
+  it('does not describe a day that is none', function()
+    sql('SELECT 1 AS ds', true)
+    local message, code = failure(C.explore_stats, e, 'result_1',
+      ffi.new('struct describe_options', { start_ds = "' OR 1" }), ffi.new('struct explore_result'))
+    assert.equal(tonumber(C.CHN_E_ARGUMENT), code)
+    assert.truthy(message:find('is not a date', 1, true), message)
+  end)
 end)
