@@ -8,6 +8,7 @@ local text = require 'chronon.text'
 
 local M = {}
 
+local FOLDERS = require 'chronon.module'.FOLDERS -- with a folder below for each team
 local KINDS = { GroupBy = true, Join = true, StagingQuery = true }
 local OPTIONS = {
   table = { 'columns', 'ds' },
@@ -224,7 +225,7 @@ end
 function M.begin(path)
   plan = {
     tests = {}, tables = {}, own = {}, definitions = {}, unnamed = 0,
-    team = path:match('^[^/]+/([%w_-]+)/') or 'test',
+    team = FOLDERS[path:match('^[^/]+')] and path:match('^[^/]+/([%w_-]+)/') or 'test',
   }
   current, numbers = nil, {}
 end

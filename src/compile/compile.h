@@ -67,10 +67,11 @@ chn_status compile_run(const struct compile_options *opts, struct compile_report
                        struct chn_err *err);
 
 /// Compiles one definition that is no file's, as a test makes one: gives it what teams.json gives,
-/// checks it, and makes *out of its compiled form. `conf` is changed. CHN_E_ARGUMENT says what the
-/// checks found (several errors: a line each). Memory is in `a`.
-chn_status compile_conf(struct arena *a, const char *repo, struct model_conf *conf,
-                        struct model_conf *out, struct chn_err *err);
+/// checks it, and makes *out of its compiled form. `conf` is changed. `extra_team` is a team that
+/// need not be in teams.json (NULL: none is). CHN_E_ARGUMENT says what the checks found (several
+/// errors: a line each). Memory is in `a`.
+chn_status compile_conf(struct arena *a, const char *repo, const char *extra_team,
+                        struct model_conf *conf, struct model_conf *out, struct chn_err *err);
 
 void compile_report_deinit(struct compile_report *report);
 

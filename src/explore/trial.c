@@ -18,6 +18,8 @@
 
 enum { LEAST_MEMORY = 256 << 20 };
 
+static const char OWN_TEAM[] = "test"; ///< of what files outside of a team's folder define
+
 void trial_report_deinit(struct trial_report *r)
 {
   arena_deinit(&r->arena);
@@ -85,7 +87,7 @@ static void compile(struct trial_run *r, struct trial_definition *d)
   chn_status s = model_read_struct(r->a, d->object, type, MODEL_BY_PERSON, d->name, any, &err);
   if (s == CHN_OK) {
     struct model_conf conf = model_conf_of(d->kind, any);
-    s = compile_conf(r->a, r->t->options.repo, &conf, &d->conf, &err);
+    s = compile_conf(r->a, r->t->options.repo, OWN_TEAM, &conf, &d->conf, &err);
   }
   d->read = true;
   d->error = s == CHN_OK        ? NULL

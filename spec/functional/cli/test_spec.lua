@@ -195,6 +195,112 @@ end)]]):format(i, i, i % 2 + 1, i % 2 + 1, i, i % 2 + 3)
     assert.matches('\n12 passed, 0 failed\n$', r.out)
   end)
 
+  it('knows snapshots, mutations, chains, and values of all types; files of no team too', function()
+    program.shell('mkdir ' .. repo .. '/tests')
+    program.write(repo .. '/tests/kinds_test.lua', [==[
+local c = require "chronon"
+local t = require "chronon.test"
+local Op = c.Operation
+local function agg(input, op) return c.Aggregation { input_column = input, operation = op } end
+local function events(...)
+  return c.EventSource { table = "data.x", query = c.Query { selects = c.select(...), time_column = "ts" } }
+end
+local function entities(query)
+  query.selects = query.selects or c.select("k", "plan")
+  return c.EntitySource { snapshot_table = "data.dim", query = c.Query(query) }
+end
+
+t.test("values", function()
+  local gb = c.GroupBy {
+    sources = events("k", "big", "w", "l", "b"), keys = { "k" }, accuracy = c.Accuracy.TEMPORAL,
+    aggregations = { agg("big", Op.MAX), agg("w", Op.HISTOGRAM), agg("w", Op.LAST_K(2)), agg("b", Op.LAST),
+      agg("l", Op.LAST), agg("big", Op.AVERAGE) },
+  }
+  t.table("data.x", { columns = { big = "bigint", l = "array<double>" } }, {
+    { k = "a", big = "9007199254740993", w = "x", l = { 1, 2.5 }, b = true, ts = "2024-01-01T00:00:00Z" },
+    { k = "a", big = 5, w = "y", l = {}, ts = "2024-01-01T01:00:00Z" },
+  })
+  t.expect(gb, { k = "a" }, "2024-01-02", { big_max = "9007199254740993", w_histogram = { x = 1, y = 1 } })
+  t.expect(gb, { k = "a" }, "2024-01-02", { w_last2 = { "y", "x" }, b_last = true, l_last = {} })
+  t.expect(gb, { k = "a" }, "2024-01-02", { big_average = t.approx(4.5e15, 1e14) })
+  t.expect(gb, { k = "a" }, "2024-01-02", { big_max = "9007199254740992" })
+  t.expect(gb, { k = "a" }, "2024-01-02", { w_histogram = { x = 1 } })
+  t.expect(gb, { k = "a" }, "2024-01-02", { w_last2 = { "y" } })
+  t.expect(gb, { k = "a" }, "2024-01-02", { b_last = false })
+  t.expect(gb, { k = "a" }, "2024-01-02", { l_last = { 1 } })
+  t.expect(gb, { k = "a" }, "2024-01-02", { big_average = t.approx(4.5e15, 1) })
+end)
+t.test("snapshot", function()
+  local gb = c.GroupBy { sources = entities {}, keys = { "k" }, aggregations = { agg("plan", Op.MAX) } }
+  t.table("data.dim", { ds = "2024-01-01" }, { { k = "a", plan = "free" } })
+  t.expect(gb, { k = "a" }, "2024-01-02T10:00:00Z", { plan_max = "free" })
+  t.expect(gb, { k = "a" }, "2024-01-03T10:00:00Z", { plan_max = t.null })
+end)
+t.test("snapshot without days", function()
+  t.table("data.dim", { { k = "a", plan = "free", ts = "2024-01-01" } })
+  t.expect(c.GroupBy { sources = entities {}, keys = { "k" } }, { k = "a" }, "2024-01-02T10:00:00Z", { plan = "free" })
+end)
+t.test("mutations", function()
+  local source = entities { selects = c.select("k", "v"), time_column = "ts", mutation_time_column = "mutated",
+    reversal_column = "is_before" }
+  source.mutationTable, source.mutationTopic = "data.mut", "m/host=h/port=1"
+  local gb = c.GroupBy { sources = source, keys = { "k" }, aggregations = { agg("v", Op.SUM) } }
+  local ts, mutated = "2024-01-01T05:00:00Z", "2024-01-02T05:00:00Z"
+  t.table("data.dim", { ds = "2024-01-01" }, { { k = "a", v = 1, ts = ts } })
+  t.table("data.mut", {
+    { k = "a", v = 1, ts = ts, is_before = true, mutated = mutated },
+    { k = "a", v = 7, ts = ts, is_before = false, mutated = mutated },
+  })
+  t.expect(gb, { k = "a" }, "2024-01-02T04:00:00Z", { v_sum = 1 })
+  t.expect(gb, { k = "a" }, "2024-01-02T06:00:00Z", { v_sum = 7 })
+end)
+t.test("join", function()
+  local users = c.GroupBy { name = "shop.users", sources = entities { partition_column = "day" }, keys = { "k" },
+    aggregations = { agg("plan", Op.MAX) } }
+  local join = c.Join {
+    left = events("uid", "v"),
+    right_parts = { c.JoinPart { group_by = users, key_mapping = { uid = "k" } } },
+    derivations = { c.Derivation { name = "*", expression = "*" },
+      c.Derivation { name = "up", expression = "UPPER(shop_users_plan_max)" } },
+  }
+  t.table("data.dim", { { k = "a", plan = "free", day = "2024-01-01" } })
+  t.table("data.x", { { uid = "a", v = 1, ts = "2024-01-02T05:00:00Z" } })
+  t.expect_rows(join, {
+    { uid = "a", v = 1, ts = "2024-01-02T05:00:00Z", shop_users_plan_max = "free", up = "FREE", ds = "2024-01-02" },
+  })
+  t.expect(join, { uid = "a", v = 3 }, "2024-01-02T05:00:00Z", { up = "FREE" })
+end)
+]==])
+    local r = run('tests')
+    local lines = {}
+    for line in r.out:gmatch('tests/kinds_test%.lua:(%d+): test') do lines[#lines + 1] = tonumber(line) end
+    assert.same({ 26, 27, 28, 29, 30, 31 }, lines, r.out)
+    assert.matches('row 1 has no `ds`, the day of its partition, and rows of a snapshot have no other', r.out)
+    assert.matches('\n3 passed, 2 failed\n$', r.out)
+  end)
+
+  it('stops when it is told to, and removes what it made', function()
+    local temp = dir .. '/tmp'
+    program.shell('mkdir ' .. temp)
+    local body = { head, 'local gb = events() t.table("data.x", { { k = "a", v = 1, ts = day } })' }
+    for i = 1, 2000 do
+      body[#body + 1] = ('t.test("%d", function() t.expect(gb, { k = "a" }, noon, { v_sum_1d = 1 }) end)'):format(i)
+    end
+    program.write(repo .. '/group_bys/shop/own_test.lua', table.concat(body, '\n'))
+    local code = program.shell(([[
+cd %s
+TMPDIR=%s %s test group_bys/shop/own_test.lua >../out 2>../err &
+for i in $(seq 600); do
+  if ls %s/*/warehouse/* >../seen 2>&1; then break; fi
+  sleep 0.05
+done
+kill -INT $!
+wait $!
+]]):format(repo, temp, program.quote(program.bin), temp))
+    assert.equal(130, code, program.read(dir .. '/err'))
+    assert.equal(0, program.shell('test -z "$(ls -A ' .. temp .. ')"'))
+  end)
+
   it('does what its page shows', function()
     local page = program.read('docs/reference/testing.md')
     for path, text in page:gmatch('```lua (%S+)\n(.-)```') do program.write(repo .. '/' .. path, text) end
