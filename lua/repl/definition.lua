@@ -213,7 +213,10 @@ function M.install()
     local meta = getmetatable(object.new(kind, {}))
     meta.__index = function(_, key)
       local method = methods[key]
-      if method == nil and kind == 'Join' then method = join_methods[key] end
+      if method == nil and join_methods[key] then
+        if kind == 'Join' then return join_methods[key] end
+        return function() host.fail('%s is of a Join, and this is a %s; a Join that has it as a part can do it', key, kind) end
+      end
       return method
     end
     meta.__tostring = describe

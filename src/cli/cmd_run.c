@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "cli/conf.h"
+#include "cli/definitions.h"
 #include "cli/run_modes.h"
 
 static chn_status check_ds(const char *option, const char *ds, struct chn_err *err)
@@ -143,6 +144,7 @@ static int run_run(struct cli_context *ctx)
     status = run_local_after(ctx, &conf, options.wh, &err);
   }
   cli_warehouse_close(options.wh);
+  cli_tell_maker(ctx, &err);
   return status == CHN_OK ? CLI_DONE : cli_fail(ctx, &err, false);
 }
 

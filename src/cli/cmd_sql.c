@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/near.h"
+#include "cli/definitions.h"
 #include "cli/rows.h"
 #include "warehouse/sql.h"
 
@@ -173,6 +174,7 @@ static int run_sql(struct cli_context *ctx)
   }
   const chn_status status = run_query(ctx, wh, query, max_rows, &err);
   cli_warehouse_close(wh);
+  cli_tell_maker(ctx, &err);
   return status == CHN_OK ? CLI_DONE : cli_fail(ctx, &err, false);
 }
 

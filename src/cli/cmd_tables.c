@@ -72,7 +72,11 @@ static chn_status list_tables(struct cli_context *ctx, struct wh *wh, struct chn
   chn_buf_deinit(&out);
   cli_grid_deinit(&grid);
   if (n == 0) {
-    cli_note(ctx, "no tables: neither in %s nor by --table or teams.json", cli_warehouse_root(ctx));
+    cli_note(ctx, "no tables: neither in %s nor by --table or teams.json%s",
+             cli_warehouse_root(ctx),
+             ctx->repo.root != NULL && ctx->repo.teams != NULL
+                 ? ""
+                 : "; this is no repo: there is no teams.json here or above");
   }
   return tell_unreadable(ctx, tables, n, err);
 }

@@ -56,6 +56,10 @@ static chn_status unknown(struct explore *e, const char *name, struct chn_err *e
     known[n++] = line;
   }
   const char *near = chn_near(name, known, n);
+  const size_t len = near != NULL ? strlen(near) : 0;
+  if (len > 0 && near[len - 1] == '.') { // a file that is not compiled
+    near = arena_printf(&e->call, "%sVARIABLE", near);
+  }
   return chn_fail(err, CHN_E_NOT_FOUND,
                   "no definition is called %s%s%s%s; a name is team.file.variable, as in "
                   "group_bys/team/file.lua",
