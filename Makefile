@@ -23,7 +23,8 @@ install: build ## program, library, man page and completions to PREFIX (/usr/loc
 test: setup-all build ## every spec; last line: N passed, N failed
 	@CHRONON_LIB=build/release/libchronon.so CHRONON_BIN=bin/chronon spec/run
 
-integration: setup-all build ## specs over a real Kafka and Redis on loopback; needs Java 17 and Maven
+integration: build ## specs over a real Kafka and Redis on loopback
+	@bin/setup --integration --quiet
 	@CHRONON_LIB=build/release/libchronon.so CHRONON_BIN=bin/chronon tools/integration
 
 lint: setup-all ## layers, formatting, luacheck, sizes, READMEs; the build itself has warnings as errors
