@@ -7,6 +7,9 @@ local map = require 'chronon.map'
 
 local M = {}
 
+--- Of what may not be there.
+local function get(m, key) return m and map.get(m, key) end
+
 --- Maps that the constructors see as maps; every other object is a table of fields.
 local MAPS = { selects = true, argMap = true }
 
@@ -24,8 +27,8 @@ end
 
 --- @return chronon.Map customJson
 function M.custom(v)
-  local meta = map.get(v, 'metaData')
-  local custom = meta and json.read(map.get(meta, 'customJson') or '{}')
+  local meta = get(v, 'metaData')
+  local custom = meta and json.read(get(meta, 'customJson') or '{}')
   return map.is(custom) and custom or map.new()
 end
 
@@ -37,7 +40,7 @@ function M.output_columns(v)
 end
 
 local function lag_of(custom)
-  local lag = map.get(custom, 'lag')
+  local lag = get(custom, 'lag')
   return type(lag) == 'number' and lag or 0
 end
 
@@ -57,7 +60,7 @@ end
 
 local function spec_of(text)
   local entry = json.read(text)
-  return map.is(entry) and map.get(entry, 'spec') or text
+  return map.is(entry) and get(entry, 'spec') or text
 end
 
 local function specs_of(texts, n)
@@ -67,29 +70,29 @@ local function specs_of(texts, n)
 end
 
 local function written(v)
-  local meta = map.get(v, 'metaData')
-  return meta and map.get(meta, 'dependencies') or {}
+  local meta = get(v, 'metaData')
+  return meta and get(meta, 'dependencies') or {}
 end
 
 --- @param resolve fun(s: string): string fills in {{ db:team }}
 --- @return string[]? authored partition specs; nil where the compiler derives what is written
 function M.group_by_dependencies(v, custom, resolve)
-  local there, sources, derived = written(v), object(map.get(v, 'sources')), {}
+  local there, sources, derived = written(v), object(get(v, 'sources')), {}
   for _, source in ipairs(sources) do
     for _, d in ipairs(dependency.of_source(source, nil, lag_of(custom))) do derived[#derived + 1] = d end
   end
-  if #there == 0 or is_same(there, resolved(derived, resolve)) then return nil end
+  if #there == 0 or #sources == 0 or is_same(there, resolved(derived, resolve)) then return nil end
   return specs_of(there, math.max(1, math.floor(#there / #sources)))
 end
 
 --- @return string[]? authored
 function M.join_dependencies(v, custom, resolve)
   local there, right = written(v), {}
-  for _, part in ipairs(map.get(v, 'joinParts') or {}) do
-    for _, d in ipairs(written(map.get(part, 'groupBy'))) do right[#right + 1] = d end
+  for _, part in ipairs(get(v, 'joinParts') or {}) do
+    for _, d in ipairs(written(get(part, 'groupBy'))) do right[#right + 1] = d end
   end
-  local left = resolved(dependency.of_source(object(map.get(v, 'left')), nil, lag_of(custom)), resolve)
-  local boot = resolved(dependency.of_bootstrap(object(map.get(v, 'bootstrapParts'))), resolve)
+  local left = resolved(dependency.of_source(object(get(v, 'left')), nil, lag_of(custom)), resolve)
+  local boot = resolved(dependency.of_bootstrap(object(get(v, 'bootstrapParts'))), resolve)
   if #there == 0 or is_same(there, dependency.unique(left, right, boot)) then return nil end
   for n = 1, #there do
     local first = {}
@@ -101,11 +104,11 @@ end
 
 --- @return table[] parts, boolean from_log the last one is the join's own log
 function M.bootstrap_parts(v)
-  local parts, meta = map.get(v, 'bootstrapParts') or {}, map.get(v, 'metaData')
-  local last, percent = parts[#parts], map.get(meta, 'samplePercent')
-  local log = ('%s.%s_logged'):format(map.get(meta, 'outputNamespace') or '',
-    dependency.sanitize(map.get(meta, 'name') or ''))
-  if not last or #last.keys ~= 1 or map.get(last, 'table') ~= log or map.get(meta, 'online') ~= 1
+  local parts, meta = get(v, 'bootstrapParts') or {}, get(v, 'metaData')
+  local last, percent = parts[#parts], get(meta, 'samplePercent')
+  local log = ('%s.%s_logged'):format(get(meta, 'outputNamespace') or '',
+    dependency.sanitize(get(meta, 'name') or ''))
+  if not last or #last.keys ~= 1 or get(last, 'table') ~= log or get(meta, 'online') ~= 1
     or not percent or percent <= 0 then
     return parts, false
   end

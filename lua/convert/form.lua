@@ -13,10 +13,12 @@ local text = require 'chronon.text'
 
 local M = {}
 
+--- Of what may not be there.
+local function get(m, key) return m and map.get(m, key) end
+
 local specs = {}
 for _, spec in ipairs(params.constructors) do specs[spec.name] = spec end
 
-local get = function(m, key) if m then return map.get(m, key) end end
 local atom = function(s) return { text = s } end
 local str = function(s) return { string = s } end
 
@@ -94,10 +96,10 @@ local function plain_field(self, spec, p, v)
   local name = text.camel(p.name)
   local fields = schema.structs[spec.name] and schema.structs[spec.name].fields or {}
   if fields[name] and name ~= 'metaData' then
-    local value = map.get(v, name)
+    local value = get(v, name)
     if value ~= nil then return value_of(self, fields[name].type, value) end
   elseif fields.metaData then
-    local field, value = schema.structs.MetaData.fields[name], get(map.get(v, 'metaData'), name)
+    local field, value = schema.structs.MetaData.fields[name], get(get(v, 'metaData'), name)
     if field and value ~= nil then return value_of(self, field.type, value) end
   end
 end
@@ -127,9 +129,9 @@ end
 local function query(self, v, last_ts)
   return construct(self, 'Query', v, {
     selects = function()
-      local selects = map.get(v, 'selects')
+      local selects = get(v, 'selects')
       if not selects then return nil end
-      local args, time = {}, map.get(v, 'timeColumn')
+      local args, time = {}, get(v, 'timeColumn')
       for i, alias in ipairs(selects.keys) do
         local sql = selects.values[alias]
         if not (last_ts and i == #selects.keys and alias == 'ts' and sql == time) then
@@ -139,7 +141,7 @@ local function query(self, v, last_ts)
       return { call = 'c.select', args = args }
     end,
     setups = function()
-      local setups = map.get(v, 'setups')
+      local setups = get(v, 'setups')
       return setups and #setups > 0 and list_of(setups, str) or nil
     end,
   })
@@ -152,14 +154,14 @@ local function short_name(name) return name:gsub('/.*', ''):match('([^.]+)$') or
 
 local function source(self, v, is_left)
   for _, branch in ipairs(BRANCHES) do
-    local inner = map.get(v, branch[1])
+    local inner = get(v, branch[1])
     if inner then
       local events = branch[1] == 'events'
       local node = construct(self, branch[2], inner, {
-        query = function() return query(self, map.get(inner, 'query') or map.new(), is_left and events) end,
-        join = branch[1] == 'joinSource' and function() return self:definition('Join', map.get(inner, 'join')) end or nil,
+        query = function() return query(self, get(inner, 'query') or map.new(), is_left and events) end,
+        join = branch[1] == 'joinSource' and function() return self:definition('Join', get(inner, 'join')) end or nil,
       })
-      local from = map.get(inner, 'table') or map.get(inner, 'snapshotTable')
+      local from = get(inner, 'table') or get(inner, 'snapshotTable')
       node.shared = from and short_name(from) or 'parent'
       for _, field in ipairs(node.fields) do
         if field[1] == 'query' then field[2].shared = node.shared .. '_query' end
@@ -172,7 +174,7 @@ end
 forms.Source = source
 
 function forms.Window(_, v)
-  return str(('%d%s'):format(map.get(v, 'length'), map.get(v, 'timeUnit') == aggregation.HOURS and 'h' or 'd'))
+  return str(('%d%s'):format(get(v, 'length'), get(v, 'timeUnit') == aggregation.HOURS and 'h' or 'd'))
 end
 
 --- The operations that take k, by Chronon's number.
@@ -186,10 +188,10 @@ end
 
 local function percentiles(arg_map)
   local shares = {}
-  for share in (map.get(arg_map, 'percentiles') or ''):gmatch('[^%[%], ]+') do
+  for share in (get(arg_map, 'percentiles') or ''):gmatch('[^%[%], ]+') do
     shares[#shares + 1] = number(tonumber(share) or 0)
   end
-  local k = map.get(arg_map, 'k')
+  local k = get(arg_map, 'k')
   local list = { list = shares }
   if tonumber(k) == specs['Operation.APPROX_PERCENTILE'].params[2].default then
     return { call = 'c.Operation.APPROX_PERCENTILE', args = { list } }
@@ -198,10 +200,10 @@ local function percentiles(arg_map)
 end
 
 local function operation(v)
-  local op, arg_map = map.get(v, 'operation'), map.get(v, 'argMap') or map.new()
+  local op, arg_map = get(v, 'operation'), get(v, 'argMap') or map.new()
   local name = aggregation.OPERATION_NAMES[op] or tostring(op)
   if name == 'APPROX_PERCENTILE' then return percentiles(arg_map) end
-  local k = map.get(arg_map, 'k')
+  local k = get(arg_map, 'k')
   if k and with_k[op] then
     return { call = 'c.Operation.' .. with_k[op], args = { tonumber(k) and atom(k) or str(k) } }
   end
@@ -213,7 +215,7 @@ local function aggregation_form(self, v, tags)
   return construct(self, 'Aggregation', v, {
     operation = function() return operation(v) end,
     tags = function()
-      local own = map.get(tags, derived.output_columns(v)[1])
+      local own = get(tags, derived.output_columns(v)[1])
       return own and json(own)
     end,
   })
@@ -222,16 +224,16 @@ end
 -- ---- schemas ------------------------------------------------------------------------------------
 
 local function data_type(v)
-  local kind, fields = map.get(v, 'kind'), map.get(v, 'params') or {}
+  local kind, fields = get(v, 'kind'), get(v, 'params') or {}
   for name, n in pairs(schema.enums.DataKind) do
     if n == kind then
       if name == 'STRUCT' then
-        local args = { str(map.get(v, 'name') or '') }
+        local args = { str(get(v, 'name') or '') }
         for i, field in ipairs(fields) do args[i + 1] = M.data_field(field) end
         return { call = 'c.DataType.STRUCT', args = args }
       elseif #fields > 0 then
         return { call = 'c.DataType.' .. name,
-          args = list_of(fields, function(f) return data_type(map.get(f, 'dataType')) end).list }
+          args = list_of(fields, function(f) return data_type(get(f, 'dataType')) end).list }
       end
       return atom('c.DataType.' .. name)
     end
@@ -240,24 +242,24 @@ local function data_type(v)
 end
 
 function M.data_field(field)
-  return { list = { str(map.get(field, 'name') or ''), data_type(map.get(field, 'dataType')) } }
+  return { list = { str(get(field, 'name') or ''), data_type(get(field, 'dataType')) } }
 end
 
 local function schema_fields(v) return list_of(get(v, 'params') or {}, M.data_field) end
 
 --- A rule that reads the fields of a schema.
 local function from_schema(name)
-  return function(_, v) return schema_fields(map.get(v, name)) end
+  return function(_, v) return schema_fields(get(v, name)) end
 end
 
 function forms.ExternalSource(self, v)
-  local meta, config = map.get(v, 'metadata'), map.get(v, 'factoryConfig')
+  local meta, config = get(v, 'metadata'), get(v, 'factoryConfig')
   local function from_meta(field)
     return function() local value = get(meta, field) return value and str(value) end
   end
   if get(meta, 'name') == 'contextual' then
     return construct(self, 'ContextualSource', v, {
-      fields = function() return schema_fields(map.get(v, 'valueSchema')) end, team = from_meta('team'),
+      fields = function() return schema_fields(get(v, 'valueSchema')) end, team = from_meta('team'),
     })
   end
   local node = construct(self, 'ExternalSource', v, {
@@ -266,7 +268,7 @@ function forms.ExternalSource(self, v)
     factory_name = function() local s = get(config, 'factoryName') return s and str(s) end,
     factory_params = function() local m = get(config, 'factoryParams') return m and table_of(m, str) end,
     offline_group_by = function()
-      local group_by = map.get(v, 'offlineGroupBy')
+      local group_by = get(v, 'offlineGroupBy')
       return group_by and self:definition('GroupBy', group_by)
     end,
   })
@@ -277,7 +279,7 @@ end
 function forms.Model(self, v)
   local node = construct(self, 'Model', v,
     { input_schema = from_schema('inputSchema'), output_schema = from_schema('outputSchema') })
-  node.shared = short_name(get(map.get(v, 'metaData'), 'name') or 'model')
+  node.shared = short_name(get(get(v, 'metaData'), 'name') or 'model')
   return node
 end
 
@@ -295,16 +297,16 @@ local function keywords(spec, custom, mine, special)
   local is_keyword = { boolean = true, string = true }
   local first, least = #keys + 1, math.huge
   while first > 1 and (place[keys[first - 1]] or math.huge) < least
-    and is_keyword[type(map.get(custom, keys[first - 1]))] do
+    and is_keyword[type(get(custom, keys[first - 1]))] do
     first = first - 1
     least = place[keys[first]]
   end
   local kwargs = map.new()
   for i, key in ipairs(keys) do
     if i < first then
-      map.set(kwargs, key, map.get(custom, key))
+      map.set(kwargs, key, get(custom, key))
     else
-      special[key] = function() return json(map.get(custom, key)) end
+      special[key] = function() return json(get(custom, key)) end
     end
   end
   special.kwargs = #kwargs.keys > 0 and function() return json(kwargs) end or false
@@ -312,13 +314,13 @@ end
 
 local function of_custom(custom, key)
   return function()
-    local value = map.get(custom, key)
+    local value = get(custom, key)
     return value ~= nil and value ~= map.null and json(value) or nil
   end
 end
 
 local function env(_, v)
-  local value = get(map.get(v, 'metaData'), 'modeToEnvMap')
+  local value = get(get(v, 'metaData'), 'modeToEnvMap')
   return value and READERS['map<string, map<string, string>>'](value)
 end
 
@@ -340,16 +342,16 @@ local GROUP_BY_CUSTOM = {
 --- @param unit table? when it is a definition of its own: what the compiler fills in there
 function M.group_by(self, v, unit)
   local custom = derived.custom(v)
-  local column_tags = map.get(custom, 'column_tags')
+  local column_tags = get(custom, 'column_tags')
   column_tags = map.is(column_tags) and column_tags or map.new()
   local special = {
     sources = function()
-      local sources = list_of(map.get(v, 'sources'), function(s) return source(self, s) end)
+      local sources = list_of(get(v, 'sources'), function(s) return source(self, s) end)
       return #sources.list == 1 and sources.list[1] or sources
     end,
-    keys = function() return list_of(map.get(v, 'keyColumns'), str) end,
+    keys = function() return list_of(get(v, 'keyColumns'), str) end,
     aggregations = function()
-      local list = map.get(v, 'aggregations')
+      local list = get(v, 'aggregations')
       return list and list_of(list, function(a) return aggregation_form(self, a, column_tags) end)
     end,
     dependencies = function()
@@ -375,11 +377,11 @@ local JOIN_CUSTOM = {
 
 local function join_part(self, v, part_tags)
   return construct(self, 'JoinPart', v, {
-    group_by = function() return self:definition('GroupBy', map.get(v, 'groupBy')) end,
+    group_by = function() return self:definition('GroupBy', get(v, 'groupBy')) end,
     tags = function()
-      local prefix = map.get(v, 'prefix')
-      local name = get(map.get(map.get(v, 'groupBy'), 'metaData'), 'name') or ''
-      local tags = part_tags and map.get(part_tags, (prefix and prefix ~= '' and prefix .. '_' or '') .. name)
+      local prefix = get(v, 'prefix')
+      local name = get(get(get(v, 'groupBy'), 'metaData'), 'name') or ''
+      local tags = part_tags and get(part_tags, (prefix and prefix ~= '' and prefix .. '_' or '') .. name)
       return tags and json(tags)
     end,
   })
@@ -389,7 +391,7 @@ function forms.JoinPart(self, v) return join_part(self, v) end
 function forms.LabelPart(self, v)
   return construct(self, 'LabelPart', v, {
     label_offline_schedule = function()
-      local schedule = get(map.get(v, 'metaData'), 'offlineSchedule')
+      local schedule = get(get(v, 'metaData'), 'offlineSchedule')
       return schedule and str(schedule)
     end,
   })
@@ -397,13 +399,13 @@ end
 
 function M.join(self, v, unit)
   local custom = derived.custom(v)
-  local part_tags = map.get(custom, 'join_part_tags')
+  local part_tags = get(custom, 'join_part_tags')
   part_tags = map.is(part_tags) and part_tags or map.new()
   local parts, from_log = derived.bootstrap_parts(v)
   local special = {
-    left = function() return source(self, map.get(v, 'left'), true) end,
+    left = function() return source(self, get(v, 'left'), true) end,
     right_parts = function()
-      return list_of(map.get(v, 'joinParts') or {}, function(part) return join_part(self, part, part_tags) end)
+      return list_of(get(v, 'joinParts') or {}, function(part) return join_part(self, part, part_tags) end)
     end,
     dependencies = function()
       local authored = derived.join_dependencies(v, custom, self.resolve)
@@ -427,7 +429,7 @@ end
 function M.staging_query(self, v, unit)
   local node = construct(self, 'StagingQuery', v, {
     metaData = function()
-      local meta = map.get(v, 'metaData')
+      local meta = get(v, 'metaData')
       if not meta then return nil end
       local special = { name = false, team = false }
       leave_out_filled(self, unit, special, { 'outputNamespace', 'tableProperties' })

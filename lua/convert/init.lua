@@ -40,6 +40,13 @@ local function files_of(all)
   return list, by_path
 end
 
+--- A message without the scratch repo's path.
+local function message_of(host, p)
+  local message, scratch = string_of(p), ffi.string(host.scratch) .. '/'
+  local at, stop = (message or ''):find(scratch, 1, true)
+  return at and message:sub(1, at - 1) .. message:sub(stop + 1) or message
+end
+
 --- Compiles the files: what became of each definition, and the files that do not load.
 local function try(host, files)
   for _, f in ipairs(files) do
@@ -51,7 +58,7 @@ local function try(host, files)
   for i = 0, host.n_items - 1 do
     local raw = host.items[i]
     local item = { name = string_of(raw.name), where = string_of(raw.where), text = string_of(raw.text),
-      message = string_of(raw.message), failed = raw.failed }
+      message = message_of(host, raw.message), failed = raw.failed }
     if raw.folder == nil then
       broken[#broken + 1] = item
     else

@@ -7,13 +7,16 @@ local schema = require 'chronon.schema'
 local M = {}
 M.__index = M
 
+--- Of what may not be there.
+local function get(m, key) return m and map.get(m, key) end
+
 local KINDS = { group_bys = 'GroupBy', joins = 'Join', staging_queries = 'StagingQuery', models = 'Model' }
 M.folder_of = {}
 for folder, kind in pairs(KINDS) do M.folder_of[kind] = folder end
 
 local function meta(doc, field)
-  local m = map.get(doc, 'metaData')
-  if m then return map.get(m, field) end
+  local m = get(doc, 'metaData')
+  if m then return get(m, field) end
 end
 
 --- The file and the variable that a name tells, or nil: `team.file.variable`.
@@ -49,7 +52,7 @@ end
 --- Enters what a document embeds. A GroupBy of another team than its name's was made inside a join.
 function M:enter_embedded(struct, doc)
   for _, field in ipairs(schema.structs[struct].fields) do
-    local value, inner = map.get(doc, field.name), field.type:match('^list<(.*)>$') or field.type
+    local value, inner = get(doc, field.name), field.type:match('^list<(.*)>$') or field.type
     if value ~= nil and schema.structs[inner] then
       for _, item in ipairs(map.is(value) and { value } or value) do
         local name = meta(item, 'name')
@@ -79,11 +82,11 @@ function M:struct(name, v) return form.struct(self, name, v) end
 -- ---- teams.json ---------------------------------------------------------------------------------
 
 local function of_team(self, team, key)
-  local own = map.get(self.teams, team)
-  local value = map.is(own) and map.get(own, key) or nil
+  local own = get(self.teams, team)
+  local value = map.is(own) and get(own, key) or nil
   if value ~= nil then return value end
-  local default = map.get(self.teams, 'default')
-  return map.is(default) and map.get(default, key) or nil
+  local default = get(self.teams, 'default')
+  return map.is(default) and get(default, key) or nil
 end
 
 local TEAM_KEYS = { outputNamespace = 'namespace', tableProperties = 'table_properties' }
@@ -121,7 +124,9 @@ function M.collect(confs, teams)
   end
   for _, input in ipairs(self.inputs) do self:enter_embedded(input.kind, input.doc) end
   for _, unit in ipairs(self.list) do
-    unit.node = form.by_kind[unit.kind](self, unit.doc, unit)
+    local ok, node = pcall(form.by_kind[unit.kind], self, unit.doc, unit)
+    unit.node = ok and node or { text = 'nil' }
+    if not ok then unit.error = 'it is incomplete: ' .. tostring(node) end
   end
   return self
 end

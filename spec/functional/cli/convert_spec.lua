@@ -279,6 +279,24 @@ return {
     for path, text in pairs(tree_of(repo, 'production')) do assert.equal(text, program.read(other .. '/again/' .. path)) end
   end)
 
+  it('ends, whatever is missing', function()
+    write_all(repo, {
+      ['production/group_bys/team1/none.v1'] = '{ "metaData": { "name": "team1.none.v1", "dependencies": ["x"] }, "sources": [], '
+        .. '"keyColumns": [] }',
+      ['production/group_bys/team1/bare.v1'] = '{ "sources": [{ "events": { "table": "a.b" } }], "keyColumns": ["k"] }',
+      ['production/group_bys/nobody/other.v1'] = '{ "metaData": { "name": "nobody.other.v1" }, "sources": [{ "entities": { '
+        .. '"snapshotTable": "a.b", "query": { "selects": { "k": "k" } } } }], "keyColumns": ["k"] }',
+      ['production/joins/team1/j.v1'] = '{ "metaData": { "name": "team1.j.v1" }, "left": { "events": { "table": "a.b" } } }',
+    })
+    local run = program.run({ 'convert', '--repo', repo, '--folder', other })
+    assert.equal(1, run.code)
+    for _, want in ipairs { 'team1.none.v1: has no Lua form: GroupBy.sources', 'bare.v1: has no Lua form: its name is not',
+      'nobody.other.v1: does not compile: team nobody does not exist in teams.json', 'team1.j.v1: ' } do
+      assert.is_truthy(run.err:find(want, 1, true), want .. '\n' .. run.err)
+    end
+    luacheck(other)
+  end)
+
   it('refuses what is no compiled definition, and converts the rest', function()
     small()
     program.write(repo .. '/production/joins/team1/odd.v1', '{ "lefft": {} }')
