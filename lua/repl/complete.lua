@@ -7,8 +7,10 @@ local dot = require 'repl.dot'
 local map = require 'chronon.map'
 local object = require 'chronon.object'
 local params = require 'chronon.params'
+local plot = require 'repl.plot'
 local result = require 'repl.result'
 local sql = require 'repl.sql'
+local stats = require 'repl.stats'
 
 local M = {}
 
@@ -118,17 +120,33 @@ local function features_of(x)
   return out
 end
 
+--- The columns of what stands before the options of stats and plot: r:plot {, plot(r, {, plot("table", {
+local function drawn_columns(stack)
+  for i = #stack, 1, -1 do
+    local before = stack[i].before
+    local name = before:match('[%(,]%s*["\']([%w_%.]+)["\']%s*,%s*$')
+    local path = before:match('([%a_][%w_%.]*):%a+%s*%(?%s*$') or before:match('%(%s*([%a_][%w_%.]*)%s*,%s*$')
+    local x = path and value_at(path)
+    if name then return columns_of(name) end
+    if result.is(x) then return x.columns end
+    if definition.is(x) then return features_of(x) end
+  end
+  return {}
+end
+
 --- Inside a string: names of definitions, tables or features, by the call that it stands in.
 local function in_string(before, stack)
   local call = before:match('([%a_][%w_]*)%s*%(?%s*$')
   if call == 'load' then return definition.names() end
-  if call == 'describe' or call == 'stats' then return sql.table_names() end
+  if call == 'describe' or call == 'stats' or call == 'plot' then return sql.table_names() end
   if call == 'help' then
     local names = {}
     for _, entry in ipairs(doc.entries) do names[#names + 1] = entry.name end
     for _, spec in ipairs(params.constructors) do names[#names + 1] = spec.name end
     return names
   end
+  if before:find('kind%s*=%s*$') then return plot.KIND_NAMES end
+  if before:find('[{%s,][xy]%s*=%s*$') or before:find('columns%s*=[^=}]*$') then return drawn_columns(stack) end
   if before:find('feature%s*=%s*$') then
     for i = #stack, 1, -1 do
       local owner = stack[i].before:match('([%w_%.]+):explain%s*$')
@@ -142,9 +160,15 @@ local function in_string(before, stack)
   return {}
 end
 
+local function with_mark(names)
+  local out = {}
+  for i, name in ipairs(names) do out[i] = name .. ' = ' end
+  return out
+end
+
 local METHOD_OPTIONS = {
   backfill = { 'ds = ', 'from = ', 'to = ', 'table = ' }, sql = { 'ds = ' }, explain = { 'feature = ', 'at = ' },
-  stats = { 'columns = ', 'ds = ', 'from = ', 'to = ', 'baseline = ' },
+  stats = with_mark(stats.OPTIONS), plot = with_mark(plot.OPTIONS),
 }
 
 --- The keys of a row of keys.

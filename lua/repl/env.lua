@@ -5,6 +5,7 @@ local doc = require 'repl.doc'
 local help = require 'repl.help'
 local host = require 'repl.host'
 local names = require 'repl.name'
+local plot = require 'repl.plot'
 local result = require 'repl.result'
 local show = require 'repl.show'
 local sql = require 'repl.sql'
@@ -75,6 +76,7 @@ function M.install()
     example = 'describe "raw.purchases"',
   }, describe)
   stats.install(env)
+  plot.install(env)
   doc.global(env, 'exit', {
     usage = 'exit()', text = 'Leaves the shell, as Ctrl-D does.', example = 'exit()',
     short = 'leaves the shell, as Ctrl-D does',

@@ -9,10 +9,10 @@ local result = require 'repl.result'
 
 local M = {}
 
-local KNOWN = { 'columns', 'ds', 'from', 'to', 'baseline' }
+M.OPTIONS = { 'columns', 'ds', 'from', 'to', 'baseline' }
 
 local function read(given)
-  local o = args.options(given, 'stats', KNOWN)
+  local o = args.options(given, 'stats', M.OPTIONS)
   if o.ds and (o.from or o.to) then host.fail('stats: ds is one day, from and to are several: one of them') end
   local columns = type(o.columns) == 'string' and { o.columns } or o.columns or {}
   if type(columns) ~= 'table' then host.fail('stats: columns is a list of names') end

@@ -24,6 +24,19 @@ static const char *cast_of(const char *type)
   return begins(type, "TIMESTAMP") ? "TIMESTAMP" : "VARCHAR";
 }
 
+enum describe_kind describe_kind_of(const struct row_type *type)
+{
+  const enum row_kind kind = type->kind;
+  if (kind == ROW_OTHER) {
+    const char *cast = cast_of(type->name);
+    return cast[0] == 'D' ? DESCRIBE_NUMBER : cast[0] == 'T' ? DESCRIBE_TIME : DESCRIBE_TEXT;
+  }
+  return row_kind_is_numeric(kind)                   ? DESCRIBE_NUMBER
+         : kind == ROW_DATE || kind == ROW_TIMESTAMP ? DESCRIBE_TIME
+         : kind == ROW_STRING || kind == ROW_BOOLEAN ? DESCRIBE_TEXT
+                                                     : DESCRIBE_OTHER;
+}
+
 /// How a column is described, and what of it is read.
 static void choose(struct arena *a, const struct row_field *f, struct describe_column *c,
                    struct chn_buf *sql)
@@ -38,17 +51,12 @@ static void choose(struct arena *a, const struct row_field *f, struct describe_c
   c->whole = row_kind_is_numeric(f->type->kind) && f->type->kind != ROW_FLOAT &&
              f->type->kind != ROW_DOUBLE;
   c->day = f->type->kind == ROW_DATE;
+  c->kind = describe_kind_of(f->type);
   if (cast != NULL) {
-    c->kind = cast[0] == 'D' ? DESCRIBE_NUMBER : cast[0] == 'T' ? DESCRIBE_TIME : DESCRIBE_TEXT;
     chn_buf_addf(sql, "CAST(%s AS %s)", name, cast);
-    return;
+  } else {
+    chn_buf_addf(sql, c->kind == DESCRIBE_OTHER ? "%s IS NULL" : "%s", name);
   }
-  const enum row_kind kind = f->type->kind;
-  c->kind = row_kind_is_numeric(kind)                   ? DESCRIBE_NUMBER
-            : kind == ROW_DATE || kind == ROW_TIMESTAMP ? DESCRIBE_TIME
-            : kind == ROW_STRING || kind == ROW_BOOLEAN ? DESCRIBE_TEXT
-                                                        : DESCRIBE_OTHER;
-  chn_buf_addf(sql, c->kind == DESCRIBE_OTHER ? "%s IS NULL" : "%s", name);
 }
 
 static chn_status make_query(struct arena *a, const char *from, const struct row_schema *schema,

@@ -19,6 +19,9 @@ enum describe_kind {
 
 enum { DESCRIBE_QUANTILES = 5 }; ///< 0.05, 0.25, 0.5, 0.75, 0.95
 
+/// How columns of a type are described.
+enum describe_kind describe_kind_of(const struct row_type *type);
+
 struct describe_top {
   const char *value; ///< at most 200 bytes of it
   int64_t count;
@@ -40,7 +43,7 @@ struct describe_column {
   double high;
   double mean;                          ///< of NUMBER; NaN: none, or not known
   double quantiles[DESCRIBE_QUANTILES]; ///< NaN without a value
-  int32_t n_bins; ///< of equal width from low to high; of integers a whole one
+  int32_t n_bins; ///< of equal width from low to high; of integers and days a whole one
   double *edges;  ///< n_bins + 1
   double *bins;   ///< values in each, about
   int32_t n_top;  ///< of TEXT: the most frequent values, these first

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "batch/describe.h"
 
 /// Counts by bin, of texts by value.
@@ -38,7 +39,8 @@ void describe_plot(const struct describe_column *c, struct arena *a, struct plot
   char text[DESCRIBE_VALUE_SIZE];
   const double *values = counts_of(c, a, &n);
   const char **labels = arena_calloc(a, (size_t)n + 1, sizeof *labels);
-  const bool single = c->whole && n > 0 && c->edges != NULL && c->edges[1] - c->edges[0] == 1;
+  const double unit = c->whole ? 1 : c->day ? CHN_DAY_MS : 0;
+  const bool single = n > 0 && c->edges != NULL && c->edges[1] - c->edges[0] == unit;
   for (int32_t i = 0; i < n; i++) {
     labels[i] = c->kind == DESCRIBE_TEXT ? c->top[i].value
                                          : arena_strdup(a, describe_value(c, c->edges[i], text));

@@ -1,16 +1,20 @@
 #include <math.h>
 
 #include "agg/drift.h"
+#include "base/time.h"
 #include "batch/describe_column.h"
 
 enum { BINS = 10, MOST_BINS = 100 };
 
-/// Ascending edges that floats tell apart, of integers whole ones; returns the number of bins.
+/// Ascending edges that floats tell apart, of integers and days whole ones; returns the number of
+/// bins.
 static int32_t cut(const struct describe_column *c, double origin, int32_t most, float *splits,
                    double *edges)
 {
   const double low = c->low - origin, high = c->high - origin;
-  const double step = c->whole ? ceil((high - low + 1) / most) : (high - low) / most;
+  const double unit = c->whole ? 1 : c->day ? CHN_DAY_MS : 0;
+  const double step =
+      unit > 0 ? unit * ceil(((high - low) / unit + 1) / most) : (high - low) / most;
   int32_t bins = 0;
   edges[0] = c->low;
   for (int32_t i = 1; i < most; i++) {
@@ -21,7 +25,7 @@ static int32_t cut(const struct describe_column *c, double origin, int32_t most,
       edges[bins] = edge + origin;
     }
   }
-  edges[bins + 1] = c->whole ? edges[bins] + step : c->high;
+  edges[bins + 1] = unit > 0 ? edges[bins] + step : c->high;
   return bins + 1;
 }
 

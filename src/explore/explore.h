@@ -88,6 +88,27 @@ chn_status explore_stats(struct explore *e, const char *table,
                          const struct describe_options *options, struct explore_result *out,
                          struct chn_err *err);
 
+/// What of a table is drawn. The caller's.
+struct explore_plot {
+  int32_t kind;  ///< enum plot_kind; -1: as the columns ask
+  const char *x; ///< without y: the column whose values are counted; NULL: rows in their order
+  const char *y; ///< the column of numbers that is drawn
+  const char *title;
+  bool times; ///< x is epoch milliseconds; `ts` always is, and days of `ds` are
+  bool svg;
+  int32_t width; ///< columns or pixels, as plot.h
+  int32_t height;
+  int32_t bins; ///< at most; 0: 20
+  const struct plot_window *windows;
+  int32_t n_windows;
+};
+
+/// Appends a picture of a table of the warehouse, or of a result, as text or SVG: of one column its
+/// histogram, of texts the most frequent values; of y by x a line (at equal x the mean) or, by
+/// texts, bars. A table of one or two columns needs no names. Only numbers leave the engine.
+chn_status explore_picture(struct explore *e, const char *table, const struct explore_plot *what,
+                           struct chn_buf *out, struct chn_err *err);
+
 /// Appends names, one a line, without running anything: tables, or definitions (compiled ones, and
 /// `team.file.` of definition files).
 void explore_table_names(struct explore *e, struct chn_buf *out);

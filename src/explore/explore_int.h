@@ -49,6 +49,10 @@ chn_status explore_use_all(struct explore *e, struct chn_err *err);
 chn_status explore_conf(struct explore *e, int32_t kind, const char *json, struct model_conf *out,
                         struct chn_err *err);
 
+/// Makes a table of the warehouse, or a result, known to SQL: its name there.
+chn_status explore_from(struct explore *e, struct wh *wh, const char *table, const char **from,
+                        struct chn_err *err);
+
 /// The last day that the definition's first source has; today where it has no partitions.
 chn_status explore_last_day(struct explore *e, const struct model_conf *conf, const char **ds,
                             struct chn_err *err);

@@ -12,9 +12,8 @@ enum { SPARK_COLUMNS = 10 };
 
 // ---- the table --------------------------------------------------------------------------------
 
-/// Makes a table known to SQL: its name there.
-static chn_status use(struct explore *e, struct wh *wh, const char *table, const char **from,
-                      struct chn_err *err)
+chn_status explore_from(struct explore *e, struct wh *wh, const char *table, const char **from,
+                        struct chn_err *err)
 {
   if (!explore_is_kept(e, table)) {
     *from = table;
@@ -168,7 +167,7 @@ static chn_status stats(struct explore *e, const char *table,
     s = explore_warehouse(e, &wh, err);
   }
   if (s == CHN_OK) {
-    s = use(e, wh, table, &from, err);
+    s = explore_from(e, wh, table, &from, err);
   }
   if (s == CHN_OK) {
     s = describe_rows(wh, &e->call, from, options, &found, err);

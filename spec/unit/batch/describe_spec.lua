@@ -83,6 +83,16 @@ describe('describe_rows', function()
     end
   end)
 
+  it('gives days bins of whole days', function()
+    exec("CREATE OR REPLACE TEMP TABLE t AS SELECT DATE '2024-02-27' + i::INTEGER AS v FROM range(4) AS x(i)")
+    local c = describe_rows('t').v
+    local DAY = 86400000
+    assert.same({ 4, c.low, c.low + DAY, c.low + 4 * DAY }, { c.n_bins, c.edges[0], c.edges[1], c.edges[4] })
+    assert.same({ 1, 1, 1, 1 }, { c.bins[0], c.bins[1], c.bins[2], c.bins[3] })
+    c = describe_rows('t', { bins = 3 }).v
+    assert.same({ 2, c.low + 2 * DAY, c.low + 4 * DAY, 2, 2 }, { c.n_bins, c.edges[1], c.edges[2], c.bins[0], c.bins[1] })
+  end)
+
   it('gives few integers a bin each', function()
     exec('CREATE OR REPLACE TEMP TABLE t AS SELECT unnest([1, 1, 2, 4]) AS v')
     local c = describe_rows('t').v
