@@ -38,6 +38,21 @@ static chn_status tell_unreadable(const struct cli_context *ctx, const struct wh
   return status;
 }
 
+// A list stays a list: where paths would turn it into a line a column, it goes without them.
+// `chronon tables NAME` shows the path.
+static bool paths_fit(const struct cli_grid_style *style, const struct wh_table *tables, size_t n)
+{
+  enum { OTHERS = 56 }; // kind, columns, partitions and two days, with the blanks between
+  int32_t name = 0, path = 0;
+  for (size_t i = 0; i < n; i++) {
+    const int32_t a = cli_text_width(tables[i].name);
+    const int32_t b = tables[i].path != NULL ? cli_text_width(tables[i].path) : 0;
+    name = a > name ? a : name;
+    path = b > path ? b : path;
+  }
+  return style->format != CLI_TABLE || style->turned || name + path + OTHERS <= style->width;
+}
+
 static chn_status list_tables(struct cli_context *ctx, struct wh *wh, struct chn_err *err)
 {
   static const struct cli_column columns[] = {
@@ -50,7 +65,8 @@ static chn_status list_tables(struct cli_context *ctx, struct wh *wh, struct chn
     return err->code;
   }
   struct cli_grid grid;
-  cli_grid_init(&grid, columns, sizeof columns / sizeof *columns);
+  const bool paths = paths_fit(&ctx->style, tables, n);
+  cli_grid_init(&grid, columns, (int32_t)(sizeof columns / sizeof *columns) - !paths);
   for (size_t i = 0; i < n; i++) {
     char **days;
     size_t n_days;
@@ -64,7 +80,9 @@ static chn_status list_tables(struct cli_context *ctx, struct wh *wh, struct chn
     cli_grid_addf(&grid, "%zu", n_days);
     cli_grid_add(&grid, n_days ? days[0] : NULL);
     cli_grid_add(&grid, n_days ? days[n_days - 1] : NULL);
-    cli_grid_add(&grid, tables[i].path);
+    if (paths) {
+      cli_grid_add(&grid, tables[i].path);
+    }
   }
   struct chn_buf out = { 0 };
   cli_grid_print(&grid, &ctx->style, &out);

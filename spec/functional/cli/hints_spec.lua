@@ -46,4 +46,13 @@ describe('a step too early', function()
     assert.equal(0, r.code)
     assert.matches('this is no repo: there is no teams.json here or above', r.err, 1, true)
   end)
+
+  it('lists tables as a list, without paths where these are too wide', function()
+    local function list(width, ...)
+      return program.run({ 'tables', ... }, { cwd = repo, env = { COLUMNS = width } }).out
+    end
+    assert.matches('^table +kind +columns +partitions +first_ds +last_ds +path\n', list('120'))
+    assert.matches('^table +kind +columns +partitions +first_ds +last_ds\nraw.airports ', list('80'))
+    assert.matches('^table,kind,columns,partitions,first_ds,last_ds,path\n', list('80', '-o', 'csv'))
+  end)
 end)
