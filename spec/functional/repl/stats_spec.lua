@@ -34,7 +34,7 @@ describe('stats in the shell', function()
       't       string         11      0         2  t0          NULL        NULL        NULL        NULL        NULL        '
         .. 't1          NULL  █▇',
       'day     date           11      0        11  2024-01-01  2024-01-01  2024-01-03  2024-01-06  2024-01-09  2024-01-11  '
-        .. '2024-01-11  NULL  ▅▅▅▅▅▅▅▅▅█',
+        .. '2024-01-11  NULL  █████▅',
       'list    array<int>     11      8      NULL  NULL        NULL        NULL        NULL        NULL        NULL        '
         .. 'NULL        NULL  NULL',
     }, '\n') .. '\n', out(NUMBERS .. 'r:stats()\n'))
