@@ -14,6 +14,14 @@ local function read_pipe(command)
   return text
 end
 
+--- Whether the machine has pseudo-terminals at all: a chroot without /dev/pts has none. Says so, since
+--- specs of terminals then have nothing to run in.
+function M.exists()
+  local f = io.open('/dev/ptmx', 'r+b')
+  if f then f:close() else io.stderr:write('no pseudo-terminals here (/dev/ptmx): specs of terminals are left out\n') end
+  return f ~= nil
+end
+
 --- Starts a command in a terminal of 100 x 30.
 --- @param command string of the shell
 --- @param o? { env?: table<string, string>, cwd?: string }

@@ -2,6 +2,8 @@
 local program = require('spec.support.program')
 local terminal = require('spec.support.terminal')
 
+if not terminal.exists() then return end
+
 describe('chronon repl in a terminal', function()
   local repo, t
 

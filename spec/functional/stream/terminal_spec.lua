@@ -2,6 +2,9 @@
 local program = require('spec.support.program')
 local redis = require('spec.support.redis')
 local streamed = require('spec.support.streamed')
+local terminal = require('spec.support.terminal')
+
+if not terminal.exists() then return end
 
 --- What a terminal shows after this text: its lines.
 local function screen(text)
