@@ -36,8 +36,9 @@ chn_status agg_stream_batch(struct agg_stream *s, const void *bytes, size_t len,
 bool agg_stream_is_simple(const struct agg_stream *s);
 
 /// After agg_stream_end: the IRs of the operations that are not simple, of the batch value that was
-/// added without any kept; the caller's from then on. `spare` (may be NULL) becomes the stream's in
-/// their place. NULL, and spare stays the caller's, where all is simple.
+/// added without any kept; the caller's from then on, to be freed before the stream. `spare` (may
+/// be NULL) becomes the stream's in their place. NULL, and spare stays the caller's, where all is
+/// simple.
 struct agg_batch_ir *agg_stream_keep(struct agg_stream *s, struct agg_batch_ir *spare);
 
 /// A streamed value: rows back to back, or tiles. Laid out as a store's answer (kv_version), whose
