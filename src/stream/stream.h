@@ -40,7 +40,7 @@ struct stream_enrich {
 /// All zero takes the defaults.
 struct stream_options {
   const char *folder; ///< relative paths of topic strings are from here
-  const char *group;  ///< consumer group; NULL: `chronon-<dataset of the GroupBy>`
+  const char *group;  ///< consumer group; NULL: `chronon-<sanitised name of the GroupBy>`
   const char *file;   ///< messages of a file or folder instead of the topic's
   struct source_file_options lines;
   struct source_kafka_options kafka; ///< bootstrap, from and settings; the group is the one above
