@@ -28,6 +28,8 @@ local function join_of(arena, o)
   return ffi.new('struct model_source', { join_source = source }), { q, events, left, meta, join, source }
 end
 
+local opened = {}
+
 --- @param o table selects, wheres?, keys, features, answer(keys, at): value of each feature, or nil and why
 local function open(o)
   local arena = cols.arena()
@@ -74,7 +76,8 @@ local function open(o)
     shift_ms = o.shift or 0, wanted = c.callbacks[4], log = c.callbacks[5] })
   local out, err = ffi.new('struct stream_chain *[1]'), ffi.new('struct chn_err')
   if C.stream_chain_open(options, out, err) ~= 0 then return nil, ffi.string(err.msg) end
-  c.c = ffi.gc(out[0], C.stream_chain_close)
+  c.c = out[0]
+  opened[#opened + 1] = c
   return c
 end
 jit.off(open, true)
@@ -107,6 +110,12 @@ local SELECTS = { { 'user', 'user' }, { 'twice', 'n * 2' } }
 local KEYS, FEATURES = { { 'user', 'string' } }, { { 'f', 'long' }, { 'g', 'long' } }
 
 describe('a chain', function()
+  -- Before the warehouse and the callbacks, which a collector at the end may take first.
+  after_each(function()
+    for _, c in ipairs(opened) do C.stream_chain_close(c.c) end
+    opened = {}
+  end)
+
   teardown(function() assert(keep) end)
 
   it('gives the left side\'s columns and the features of each row at its own time', function()
