@@ -185,25 +185,17 @@ chn_status cli_args_parse(const struct cli_command *command, int argc, char **ar
                           struct cli_args *out, struct chn_err *err)
 {
   *out = (struct cli_args){ .command = command };
-  const int32_t n = count_options(command->options) + count_options(cli_common_options) +
-                    count_options(cli_repo_options) + count_options(cli_warehouse_options) +
-                    count_options(cli_store_options) + count_options(cli_stream_options);
+  const struct cli_option *lists[CLI_OPTION_LISTS];
+  int32_t n = 0;
+  cli_option_lists(command, lists);
+  for (int i = 0; i < CLI_OPTION_LISTS; i++) {
+    n += count_options(lists[i]);
+  }
   out->values = arena_calloc(a, (size_t)n, sizeof *out->values);
   out->positional = arena_calloc(a, (size_t)command->max_args + 1, sizeof *out->positional);
-  add_options(out, command->options);
-  if (command->uses_repo) {
-    add_options(out, cli_repo_options);
+  for (int i = 0; i < CLI_OPTION_LISTS; i++) {
+    add_options(out, lists[i]);
   }
-  if (command->uses_warehouse) {
-    add_options(out, cli_warehouse_options);
-  }
-  if (command->uses_store) {
-    add_options(out, cli_store_options);
-  }
-  if (command->uses_stream) {
-    add_options(out, cli_stream_options);
-  }
-  add_options(out, cli_common_options);
   struct parse p = { .args = out, .a = a, .argc = argc, .argv = argv, .source = CLI_FROM_FLAG };
   if (take_words(&p, err) != CHN_OK) {
     return err->code;

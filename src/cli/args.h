@@ -54,6 +54,13 @@ struct cli_command {
   int (*run)(struct cli_context *ctx);
 };
 
+enum { CLI_OPTION_LISTS = 6 };
+
+/// Every list of options that a command takes, its own first and those of all commands last; NULL
+/// for those that it does not take. (options.c)
+void cli_option_lists(const struct cli_command *c,
+                      const struct cli_option *lists[CLI_OPTION_LISTS]);
+
 extern const struct cli_option cli_common_options[]; ///< every command takes them
 extern const struct cli_option cli_repo_options[];
 extern const struct cli_option cli_warehouse_options[];

@@ -27,23 +27,12 @@ static void add(struct completion *c, const char *candidate)
 
 // ---- options ----------------------------------------------------------------------------------
 
-/// The lists of options that a command takes.
-static void lists_of(const struct cli_command *command, const struct cli_option *lists[6])
-{
-  lists[0] = command->options;
-  lists[1] = command->uses_repo ? cli_repo_options : NULL;
-  lists[2] = command->uses_warehouse ? cli_warehouse_options : NULL;
-  lists[3] = command->uses_store ? cli_store_options : NULL;
-  lists[4] = command->uses_stream ? cli_stream_options : NULL;
-  lists[5] = cli_common_options;
-}
-
 /// The option that a word names, whole, or NULL.
 static const struct cli_option *option_of(const struct cli_command *command, const char *word)
 {
-  const struct cli_option *lists[6];
-  lists_of(command, lists);
-  for (int i = 0; i < 6; i++) {
+  const struct cli_option *lists[CLI_OPTION_LISTS];
+  cli_option_lists(command, lists);
+  for (int i = 0; i < CLI_OPTION_LISTS; i++) {
     for (const struct cli_option *o = lists[i]; o != NULL && o->name != NULL; o++) {
       const bool named = strncmp(word, "--", 2) == 0 && strcmp(word + 2, o->name) == 0;
       const bool letter = o->letter != 0 && word[0] == '-' && word[1] == o->letter && !word[2];
@@ -57,9 +46,9 @@ static const struct cli_option *option_of(const struct cli_command *command, con
 
 static void add_options(struct completion *c)
 {
-  const struct cli_option *lists[6];
-  lists_of(c->command, lists);
-  for (int i = 0; i < 6; i++) {
+  const struct cli_option *lists[CLI_OPTION_LISTS];
+  cli_option_lists(c->command, lists);
+  for (int i = 0; i < CLI_OPTION_LISTS; i++) {
     for (const struct cli_option *o = lists[i]; o != NULL && o->name != NULL; o++) {
       if (o->kind != CLI_IGNORED && o->kind != CLI_ALIAS) {
         add(c, arena_printf(&c->arena, "--%s", o->name));

@@ -140,20 +140,11 @@ static void add_ignored(const struct cli_option *o, struct chn_buf *out)
 
 static void add_all_options(const struct cli_command *c, struct chn_buf *out)
 {
-  add_options(c->options, out);
-  if (c->uses_repo) {
-    add_options(cli_repo_options, out);
+  const struct cli_option *lists[CLI_OPTION_LISTS];
+  cli_option_lists(c, lists);
+  for (int i = 0; i < CLI_OPTION_LISTS; i++) {
+    add_options(lists[i], out);
   }
-  if (c->uses_warehouse) {
-    add_options(cli_warehouse_options, out);
-  }
-  if (c->uses_store) {
-    add_options(cli_store_options, out);
-  }
-  if (c->uses_stream) {
-    add_options(cli_stream_options, out);
-  }
-  add_options(cli_common_options, out);
   add_aliases(c->options, out);
   add_ignored(c->options, out);
 }

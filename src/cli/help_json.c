@@ -40,12 +40,11 @@ static void command_json(struct codec_json_writer *w, const struct cli_command *
   text(w, "doc", c->doc);
   codec_json_key(w, "options");
   codec_json_begin(w, '[');
-  options(w, c->options);
-  options(w, c->uses_repo ? cli_repo_options : NULL);
-  options(w, c->uses_warehouse ? cli_warehouse_options : NULL);
-  options(w, c->uses_store ? cli_store_options : NULL);
-  options(w, c->uses_stream ? cli_stream_options : NULL);
-  options(w, cli_common_options);
+  const struct cli_option *lists[CLI_OPTION_LISTS];
+  cli_option_lists(c, lists);
+  for (int i = 0; i < CLI_OPTION_LISTS; i++) {
+    options(w, lists[i]);
+  }
   codec_json_end(w, ']');
   codec_json_end(w, '}');
 }

@@ -35,3 +35,13 @@ const struct cli_option cli_store_options[] = {
     "default lmdb:REPO/store" },
   { .name = NULL },
 };
+
+void cli_option_lists(const struct cli_command *c, const struct cli_option *lists[CLI_OPTION_LISTS])
+{
+  lists[0] = c->options;
+  lists[1] = c->uses_repo ? cli_repo_options : NULL;
+  lists[2] = c->uses_warehouse ? cli_warehouse_options : NULL;
+  lists[3] = c->uses_store ? cli_store_options : NULL;
+  lists[4] = c->uses_stream ? cli_stream_options : NULL;
+  lists[5] = cli_common_options;
+}
