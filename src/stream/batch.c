@@ -106,6 +106,11 @@ int64_t batch_tile_end(int64_t ts, int64_t tile_ms)
   return tile_start(ts, tile_ms) + tile_ms;
 }
 
+bool batch_tile_over(int64_t end, int64_t newest, int64_t disorder_ms)
+{
+  return newest != INT64_MIN && end <= newest - disorder_ms;
+}
+
 /// Finds the targets of the new rows, many at once.
 static void find_targets(struct stream_batch *b)
 {

@@ -96,5 +96,9 @@ int32_t batch_targets(const struct stream_batch *b);
 /// The end of the tile that holds ts, also before 1970.
 int64_t batch_tile_end(int64_t ts, int64_t tile_ms);
 
+/// Whether a tile that ends at `end` is over for a partition whose greatest event time is `newest`
+/// (INT64_MIN: none yet): its later events are late, and its tile is complete (decision 0016).
+bool batch_tile_over(int64_t end, int64_t newest, int64_t disorder_ms);
+
 /// Bytes of memory it holds, also where it is empty.
 size_t batch_memory(const struct stream_batch *b);

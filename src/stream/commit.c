@@ -164,14 +164,12 @@ static int64_t newest_of(const struct stream_batch *b, int32_t partition)
   return INT64_MIN;
 }
 
-/// Whether no more events of the tile's partition can come into it (batch_late).
+/// Whether no more events of the tile's partition can come into it.
 static bool is_complete(const struct commit *c, const struct stream_batch *b, int64_t version)
 {
-  const int64_t tile = b->form->tile_ms;
-  const int64_t past = version % tile;
-  const int64_t partition = past < 0 ? past + tile : past;
-  const int64_t newest = newest_of(b, (int32_t)partition);
-  return newest != INT64_MIN && version - partition + tile <= newest - c->o->disorder_ms;
+  const int64_t end = batch_tile_end(version, b->form->tile_ms);
+  const int64_t partition = version - (end - b->form->tile_ms);
+  return batch_tile_over(end, newest_of(b, (int32_t)partition), c->o->disorder_ms);
 }
 
 /// The stored version of a target, or NULL.

@@ -173,7 +173,7 @@ static bool is_over(const struct stream_job *j)
 {
   for (int32_t i = 0; i < j->n_partitions; i++) {
     const struct job_partition *p = &j->partitions[i];
-    if (p->first_end != INT64_MAX && p->first_end <= p->newest - j->o.disorder_ms) {
+    if (batch_tile_over(p->first_end, p->newest, j->o.disorder_ms)) {
       return true;
     }
   }
@@ -207,10 +207,7 @@ static bool is_due(const struct run *r)
 static bool is_late(const struct stream_job *j, const struct job_partition *p, int64_t ts)
 {
   const int64_t tile = j->form.tile_ms;
-  if (tile == 0 || p->newest == INT64_MIN) {
-    return false;
-  }
-  return batch_tile_end(ts, tile) <= p->newest - j->o.disorder_ms;
+  return tile > 0 && batch_tile_over(batch_tile_end(ts, tile), p->newest, j->o.disorder_ms);
 }
 
 static chn_status add_row(struct stream_job *j, const struct evaluated *rows, size_t i,
