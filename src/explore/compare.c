@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "explore/explore_serve_int.h"
+#include "explore/left.h"
 #include "warehouse/fs.h"
 
 static const char QUERIES[] = "explore.queries", TS[] = "ts";
@@ -49,14 +50,7 @@ static void replace_left(struct explore *e, struct model_join *join, const struc
   events->table = QUERIES;
   events->query = query;
   left->events = events;
-  join->left = left;
-  join->bootstrap_parts = NULL;
-  join->n_bootstrap_parts = 0;
-  join->row_ids = NULL;
-  join->n_row_ids = 0;
-  join->label_part = NULL;
-  join->skew_keys = NULL;
-  join->n_skew_keys = 0;
+  explore_replace_left(join, left);
 }
 
 static chn_status backfill(struct explore *e, const struct model_conf *conf,

@@ -4,6 +4,7 @@
 
 #include "base/near.h"
 #include "base/time.h"
+#include "explore/left.h"
 #include "explore/trial_int.h"
 #include "model/names.h"
 #include "model/read.h"
@@ -168,13 +169,6 @@ static struct model_conf join_of(struct asking *q, struct model_source *left)
   const struct model_conf *conf = &q->definition->conf;
   if (conf->kind == MODEL_JOIN) {
     *join = *conf->as.join;
-    join->bootstrap_parts = NULL;
-    join->n_bootstrap_parts = 0;
-    join->row_ids = NULL;
-    join->n_row_ids = 0;
-    join->label_part = NULL;
-    join->skew_keys = NULL;
-    join->n_skew_keys = 0;
     q->prefix = "";
   } else {
     join->join_parts = arena_calloc(a, 1, sizeof *join->join_parts);
@@ -186,7 +180,7 @@ static struct model_conf join_of(struct asking *q, struct model_source *left)
   meta->team = conf->meta_data->team;
   meta->output_namespace = "chronon_test";
   join->meta_data = meta;
-  join->left = left;
+  explore_replace_left(join, left);
   return model_conf_of(MODEL_JOIN, join);
 }
 
