@@ -245,7 +245,8 @@ chn_status compare_join(const struct compare_pair *p, struct chn_err *err)
                p->left.sql, p->right.sql);
   for (int32_t i = 0; i < p->n_keys; i++) {
     const char *key = wh_quote_name(a, p->keys[i]);
-    chn_buf_addf(&sql, "%sl.%s = r.%s", i > 0 ? " AND " : "", key, key);
+    chn_buf_addf(&sql, "%sl.%s %s r.%s", i > 0 ? " AND " : "", key,
+                 i < p->n_keys - p->n_nullable ? "=" : "IS NOT DISTINCT FROM", key);
   }
   const chn_status status = wh_exec(p->job->wh, chn_buf_str(&sql), err);
   chn_buf_deinit(&sql);

@@ -14,6 +14,7 @@ struct compare_pair {
   struct compare_side right;
   const char **keys; ///< a row's identity on both sides: `ts` or `ds` is one of them
   int32_t n_keys;
+  int32_t n_nullable; ///< the last so many keys say something by being NULL: NULL matches NULL
   bool right_may_have_more; ///< columns on the right alone are no error
   const char *name;         ///< JoinPath of the metrics
 

@@ -20,7 +20,8 @@ struct work {
   const char *comparison;
   const char **left_keys;
   int32_t n_left_keys;
-  const char *sample; ///< Spark SQL, or NULL: all rows
+  int32_t n_contextual; ///< the last so many left keys are contextual fields
+  const char *sample;   ///< Spark SQL, or NULL: all rows
   struct output metrics;
   struct output upload;
 };
@@ -84,6 +85,7 @@ static void find_keys(struct work *w)
   for (int32_t i = 0; i < n; i++) {
     all[i] = (struct model_pair){ keys[i], keys[i] };
   }
+  const int32_t n_keys = n;
   for (int32_t i = 0; i < keyed.n_online_external_parts; i++) {
     const struct model_external_part *p = &keyed.online_external_parts[i];
     const struct model_data_type *t = p->source->value_schema;
@@ -91,16 +93,19 @@ static void find_keys(struct work *w)
       add_logged(w, t->params[k].name, all, &n);
     }
   }
+  w->n_contextual = n - n_keys;
   w->left_keys = arena_calloc(w->job->arena, (size_t)n + 1, sizeof *w->left_keys);
   for (w->n_left_keys = 0; w->n_left_keys < n; w->n_left_keys++) {
     w->left_keys[w->n_left_keys] = all[w->n_left_keys].key;
   }
 }
 
-/// What rows are matched by: rowIds if they were logged, else ts, ds and the keys.
-static const char **matched_by(const struct work *w, int32_t *n)
+/// What rows are matched by: rowIds if they were logged, else ts, ds and the keys. A request
+/// may come without a contextual field, and is matched all the same.
+static const char **matched_by(const struct work *w, int32_t *n, int32_t *n_nullable)
 {
   const struct model_join keyed = keyed_join(w, true);
+  *n_nullable = keyed.row_ids != NULL ? 0 : w->n_contextual;
   if (keyed.row_ids != NULL) {
     *n = keyed.n_row_ids;
     return keyed.row_ids;
@@ -226,7 +231,7 @@ static chn_status run_step(void *user, struct days step, struct wh_written *writ
                                .right_may_have_more = true };
   pair.left.what = w->comparison;
   pair.right.what = w->logged;
-  pair.keys = matched_by(w, &pair.n_keys);
+  pair.keys = matched_by(w, &pair.n_keys, &pair.n_nullable);
   chn_status status = source_table_sql(job, w->comparison, NULL, step, &pair.left.sql, err);
   if (status == CHN_OK) {
     status = logged_side(w, step, &pair.right.sql, err);

@@ -44,17 +44,22 @@ describe('what was served against what a backfill says', function()
     r:table('data.events', repo.values('uid VARCHAR, x BIGINT, s VARCHAR, ts BIGINT, ds VARCHAR', list), 'ds')
   end
 
-  --- Fetches every user at an instant, into the log.
-  local function serve(at)
-    local keys = {}
-    for i = 1, 22 do keys[i] = { user = 'u' .. i - 1, rate = i / 4 } end -- two of whom nothing is known
-    keys[23] = { user = 'u1', rate = 100 } -- of the same keys and instant
+  --- Fetches keys at an instant, into the log.
+  local function fetch(keys, at)
     local words = { 'fetch', 'team/j.v1', '-k', json.encode(keys), '--at-millis', ('%d'):format(at), '--log', '--store', url,
       '--warehouse', r.warehouse, '--repo', r.folder, '-o', 'json', '-q' }
     for _, word in ipairs(LOG) do words[#words + 1] = word end
     local result = program.run(words)
     assert.equal(0, result.code, result.err)
     return json.decode(result.out)
+  end
+
+  --- Fetches every user.
+  local function serve(at)
+    local keys = {}
+    for i = 1, 22 do keys[i] = { user = 'u' .. i - 1, rate = i / 4 } end -- two of whom nothing is known
+    keys[23] = { user = 'u1', rate = 100 } -- of the same keys and instant
+    return fetch(keys, at)
   end
 
   --- @return table<string, table> by feature; string table as printed
@@ -96,6 +101,14 @@ describe('what was served against what a backfill says', function()
     end
     assert.is_true(features.team_g_v1_x_sum_7d.missing_both < 46)
     assert.matches('mismatch_rate', printed, 1, true)
+  end)
+
+  it('matches requests that came without a contextual field', function()
+    local keys = { { user = 'u1' }, { user = 'u2' }, { user = 'u3', rate = 2 } }
+    fetch(keys, END + HOUR)
+    local features = compare()
+    assert.same({ 3, 0 }, { features.team_g_v1_x_sum_7d.rows, features.team_g_v1_x_sum_7d.mismatch_rate })
+    assert.same({ 3, 0 }, { features.rated.rows, features.rated.mismatch_rate })
   end)
 
   it('shows what the store was never told', function()
