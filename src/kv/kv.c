@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/near.h"
 #include "base/time.h"
 #include "kv/kv_int.h"
@@ -311,6 +312,24 @@ chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void *
   return wrapped(reader->store,
                  status ? status : reader->store->ops->read_mark(reader, name, data, len, err),
                  err);
+}
+
+uint64_t kv_read_snapshot(struct kv_reader *reader)
+{
+  const struct kv_ops *ops = reader->store->ops;
+  return reader->reading && ops->snapshot != NULL ? ops->snapshot(reader) : 0;
+}
+
+uint32_t kv_watch(const struct kv_get *get)
+{
+  return (uint32_t)chn_hash(get->key, get->key_len, get->generation);
+}
+
+bool kv_unchanged(struct kv_reader *reader, uint64_t since, const uint32_t *watches, size_t count)
+{
+  const uint64_t now = kv_read_snapshot(reader);
+  return now != 0 && since != 0 &&
+         (since == now || reader->store->ops->unchanged(reader, since, watches, count));
 }
 
 // --- writing ---

@@ -105,6 +105,18 @@ chn_status kv_read(struct kv_reader *reader, struct kv_get *gets, size_t count,
 chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void **data, size_t *len,
                         struct chn_err *err);
 
+/// What the read under way sees, as a number that grows with what is committed: reads with the same
+/// number see the same bytes. 0: this kind of store cannot tell (Redis, memory).
+uint64_t kv_read_snapshot(struct kv_reader *reader);
+
+/// What a get asked for, once it is answered, as a number to ask kv_unchanged about. Several keys
+/// may share one; what they have in common is then a false alarm.
+uint32_t kv_watch(const struct kv_get *get);
+
+/// Whether kv_read would answer gets with these watches as a read of snapshot `since` answered
+/// them. False is no promise of a change.
+bool kv_unchanged(struct kv_reader *reader, uint64_t since, const uint32_t *watches, size_t count);
+
 // --- writing ---
 
 struct kv_put {

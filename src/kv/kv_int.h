@@ -44,6 +44,10 @@ struct kv_ops {
                      struct chn_err *err);
   chn_status (*read_mark)(struct kv_reader *reader, const char *name, const void **data,
                           size_t *len, struct chn_err *err);
+  /// NULL of a kind that cannot tell. kv_unchanged is not asked about the snapshot at hand.
+  uint64_t (*snapshot)(struct kv_reader *reader);
+  bool (*unchanged)(struct kv_reader *reader, uint64_t since, const uint32_t *watches,
+                    size_t count);
 
   /// No put has INT64_MIN as its ts here: kv.c has put the time in.
   chn_status (*commit)(struct kv_store *store, const struct kv_put *puts, size_t put_count,

@@ -159,6 +159,22 @@ static void lmdb_read_end(struct kv_reader *reader)
   lmdb_leave(r);
 }
 
+static uint64_t lmdb_snapshot(struct kv_reader *reader)
+{
+  return ((struct lmdb_reader *)reader)->txn_id;
+}
+
+// Nobody keeps what a commit changed: any may have changed anything.
+static bool lmdb_unchanged(struct kv_reader *reader, uint64_t since, const uint32_t *watches,
+                           size_t count)
+{
+  (void)reader;
+  (void)since;
+  (void)watches;
+  (void)count;
+  return false;
+}
+
 // --- gets ---
 
 static int look_up(struct lmdb_reader *r, const char *name, uint32_t *live)
@@ -569,6 +585,8 @@ const struct kv_ops kv_lmdb_ops = {
   .read_end = lmdb_read_end,
   .read = lmdb_read,
   .read_mark = lmdb_read_mark,
+  .snapshot = lmdb_snapshot,
+  .unchanged = lmdb_unchanged,
   .commit = lmdb_commit,
   .expire = lmdb_expire,
   .load_begin = lmdb_load_begin,
