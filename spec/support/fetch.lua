@@ -49,35 +49,49 @@ local function text_of(buf)
   return text
 end
 
+--- Writes the answer to what was read last. `form`: nil, 'detailed', or 'kept' for fetch_json_answer.
+local function answer(self, request, form, out, err)
+  if form == 'kept' then return C.fetch_json_answer(self.json, self.session, request, out, err) == C.CHN_OK end
+  local result = ffi.new('struct fetch_result')
+  local ok = C.fetch_run(self.session, request, 1, result, err) == C.CHN_OK
+  form = form == 'detailed' and C.FETCH_JSON_DETAILED or C.FETCH_JSON_PLAIN
+  if ok then C.fetch_json_write(self.json, result, form, out) end
+  return ok
+end
+
 --- @return string? answer as text, string? message of a request that failed as a whole
 function Fetcher:text(kind, name, body, at, form)
   local err, plan = ffi.new('struct chn_err'), ffi.new('const struct fetch_plan *[1]')
   local out = ffi.new('struct chn_buf')
-  form = form == 'detailed' and C.FETCH_JSON_DETAILED or C.FETCH_JSON_PLAIN
   local k = kind == 'join' and C.FETCH_JOIN or C.FETCH_GROUP_BY
   if C.fetch_plan_get(self.session, k, name, plan, err) ~= C.CHN_OK then
     local why = ffi.string(err.msg)
     if kind == 'join' then return nil, why end
-    if C.fetch_json_refuse(self.json, body, #body, why, form, out, err) ~= C.CHN_OK then
+    if C.fetch_json_refuse(self.json, body, #body, why, C.FETCH_JSON_PLAIN, out, err) ~= C.CHN_OK then
       return nil, ffi.string(err.msg)
     end
     return text_of(out)
   end
   local request = ffi.new('struct fetch_request')
   local ok = C.fetch_json_read(self.json, plan[0], body, #body, request, err) == C.CHN_OK
-  local result = ffi.new('struct fetch_result')
   local times
   if ok then
     local n = tonumber(request.n)
     times = ffi.new('int64_t[?]', n + 1)
     for i = 0, n - 1 do times[i] = type(at) == 'table' and at[i + 1] or at or -0x8000000000000000LL end
     request.at = times
-    ok = C.fetch_run(self.session, request, 1, result, err) == C.CHN_OK
+    ok = answer(self, request, form, out, err)
   end
-  if ok then C.fetch_json_write(self.json, result, form, out) end
   C.fetch_plan_release(plan[0])
   if not ok then return nil, ffi.string(err.msg) end
   return text_of(out)
+end
+
+--- @return integer rows that were answered without a fetch
+function Fetcher:kept()
+  local counts = ffi.new('struct fetcher_counts')
+  C.fetcher_count(self.f, counts)
+  return tonumber(counts.answers_kept)
 end
 
 --- Rows of typed keys: values[k][row], cols.null for a null. @return table[] by row { by feature = value }

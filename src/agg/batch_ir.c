@@ -317,6 +317,23 @@ int64_t agg_tail_at(const struct agg_part *p, int64_t q)
   return p->window_ms != 0 ? floor_to(q - p->window_ms, p->hop_ms) : INT64_MIN;
 }
 
+int64_t agg_serve_until(const struct agg_plan *plan, int64_t q)
+{
+  int64_t until = INT64_MAX;
+  for (int32_t i = 0; i < plan->n_parts; i++) {
+    const struct agg_part *p = &plan->parts[i];
+    int64_t next = 0;
+    if (p->window_ms == 0) {
+      continue;
+    }
+    if (__builtin_add_overflow(agg_tail_at(p, q), p->hop_ms + p->window_ms, &next)) {
+      continue;
+    }
+    until = next < until ? next : until;
+  }
+  return until;
+}
+
 chn_status agg_serve_begin(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
                            struct chn_err *err)
 {

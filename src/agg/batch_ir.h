@@ -65,6 +65,10 @@ chn_status agg_batch_ir_load(struct agg_batch_ir *b, const struct row_col cols[2
 // An answer is an IR of plan->parts: begin, every streamed row of [B, q), end, agg_ir_finish; one
 // answer at a time of one batch IR, all at the same q.
 
+/// The first instant after q at which a window of the plan begins later than at q: until then only
+/// what is streamed makes another answer. INT64_MAX: never.
+int64_t agg_serve_until(const struct agg_plan *plan, int64_t q);
+
 /// Makes *out the collapsed IR. CHN_E_ARGUMENT when q is before the batch end.
 chn_status agg_serve_begin(const struct agg_batch_ir *b, int64_t q, struct agg_ir *out,
                            struct chn_err *err);

@@ -32,6 +32,8 @@ static const struct cli_option options[] = {
   { "metadata-ttl", 0, CLI_VALUE, "MS", "7200000", NULL,
     "age at which definitions are looked up again; SIGHUP does it at once" },
   { "batch-cache", 0, CLI_VALUE, "N", "0", NULL, "uploaded values that a thread keeps decoded" },
+  { "answer-cache", 0, CLI_VALUE, "MIB", "64", NULL,
+    "answers kept as long as nothing changes them (LMDB); 0: none" },
   { "log", 0, CLI_FLAG, NULL, NULL, NULL,
     "write what is served into the log: rows of the samplePercent of each join" },
   { "warehouse", 0, CLI_VALUE, "DIR", NULL, "CHRONON_WAREHOUSE",
@@ -56,6 +58,7 @@ static chn_status read_options(struct cli_context *ctx, struct http_options *h,
   const struct cli_args *args = &ctx->args;
   int32_t max_body = 0;
   int32_t ttl = 0;
+  int32_t answers = 0;
   h->host = cli_get(args, "host");
   h->tokens = cli_get(args, "tokens");
   h->tls_cert = cli_get(args, "tls-cert");
@@ -75,11 +78,13 @@ static chn_status read_options(struct cli_context *ctx, struct http_options *h,
       cli_get_int(args, "idle-timeout", 1, 86400000, &h->idle_ms, err) != CHN_OK ||
       cli_get_int(args, "stop-timeout", 1, 3600000, &h->stop_ms, err) != CHN_OK ||
       cli_get_int(args, "metadata-ttl", 1, INT32_MAX, &ttl, err) != CHN_OK ||
-      cli_get_int(args, "batch-cache", 0, 1 << 26, &f->batch_cache, err) != CHN_OK) {
+      cli_get_int(args, "batch-cache", 0, 1 << 26, &f->batch_cache, err) != CHN_OK ||
+      cli_get_int(args, "answer-cache", 0, 1 << 20, &answers, err) != CHN_OK) {
     return err->code;
   }
   h->max_body = max_body;
   f->ttl_ms = ttl;
+  f->answer_cache = (int64_t)answers << 20;
   return CHN_OK;
 }
 

@@ -40,6 +40,14 @@ chn_status fetch_json_refuse(struct fetch_json *j, const char *text, size_t len,
 void fetch_json_write(struct fetch_json *j, const struct fetch_result *result,
                       enum fetch_json_form form, struct chn_buf *out);
 
+/// Runs the request that j read last (whose `at` the caller has set) and appends the plain answer:
+/// the same bytes as fetch_run and fetch_json_write. Rows that the fetcher kept
+/// (fetcher_options.answer_cache, decision 0018) are answered without a fetch, and others are kept.
+/// Fails as fetch_run does; `out` is then as before.
+chn_status fetch_json_answer(struct fetch_json *j, struct fetch_session *s,
+                             const struct fetch_request *request, struct chn_buf *out,
+                             struct chn_err *err);
+
 /// Appends a value of a column as the answers have it.
 void fetch_json_value(const struct row_col *c, size_t row, enum fetch_json_form form,
                       struct chn_buf *out);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fetcher/fetcher_int.h"
+#include "fetcher/keep_int.h"
 #include "model/json.h"
 #include "model/names.h"
 
@@ -28,6 +28,8 @@ chn_status fetcher_open(struct kv_store *store, const struct fetcher_options *op
   o->ttl_ms = o->ttl_ms > 0 ? o->ttl_ms : TTL_MS;
   o->refresh_ms = o->refresh_ms > 0 ? o->refresh_ms : REFRESH_MS;
   o->external_ms = o->external_ms > 0 ? o->external_ms : EXTERNAL_MS;
+  f->keep =
+      o->answer_cache > 0 && kv_has_snapshots(store) ? keep_new((size_t)o->answer_cache) : NULL;
   pthread_mutex_init(&f->lock, NULL);
   pthread_mutex_init(&f->loading, NULL);
   pthread_mutex_init(&f->wh_lock, NULL);
@@ -48,6 +50,7 @@ void fetcher_close(struct fetcher *f)
   }
   fetch_meta_close(f);
   wh_close(f->wh);
+  keep_free(f->keep);
   free(f->handlers);
   pthread_mutex_destroy(&f->lock);
   pthread_mutex_destroy(&f->loading);
@@ -101,6 +104,7 @@ void fetcher_count(const struct fetcher *f, struct fetcher_counts *out)
     .errors = atomic_load(&g->errors),
     .keys_read = atomic_load(&g->keys_read),
     .batch_cached = atomic_load(&g->batch_cached),
+    .answers_kept = atomic_load(&g->answers_kept),
     .plans = atomic_load(&g->plans),
     .plan_errors = atomic_load(&g->plan_errors),
   };

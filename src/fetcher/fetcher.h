@@ -31,6 +31,7 @@ struct fetcher_options {
   int64_t ttl_ms;       ///< age at which metadata is looked up again; 0: 2 h
   int64_t refresh_ms;   ///< the same after a failure, or when newer data was seen; 0: 8 s
   int32_t batch_cache;  ///< batch values kept decoded, per session; 0: none
+  int64_t answer_cache; ///< bytes of answers kept for fetch_json_answer, of all sessions; 0: none
   int32_t external_ms;  ///< time limit of an external source that sets none; 0: 1000
   bool check_entities;  ///< names must be in their team's list (enable_entity_validity_check)
   bool skip_bad_stream; ///< a streamed value that cannot be decoded is left out instead of failing
@@ -61,6 +62,7 @@ struct fetcher_counts {
   int64_t errors;       ///< `..._exception` entries
   int64_t keys_read;    ///< (dataset, key) pairs asked of the store
   int64_t batch_cached; ///< batch values that the cache had
+  int64_t answers_kept; ///< rows that were answered without a fetch
   int64_t plans;        ///< plans made
   int64_t plan_errors;  ///< metadata that could not be read
 };
@@ -136,6 +138,7 @@ struct fetch_request {
   size_t n;
   const struct row_col *keys; ///< one a field of fetch_plan_keys
   const uint8_t *missing; ///< enum fetch_key of row r, column c at [c * n + r]; NULL: none missing
+  const bool *skip;       ///< n rows: do not answer this one (it is DROPPED); NULL: all are asked
   const char *const *refused; ///< n texts: why the row's keys mean nothing, or NULL; NULL: none
   const char *const
       *keys_text;    ///< n texts: the row's keys as `a -> b, ..` for messages; NULL: made of keys

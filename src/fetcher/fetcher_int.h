@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 struct fetch_meta_slot;
+struct keep;
 
 /// A definition that fetcher_add_join was given.
 struct fetch_join_text {
@@ -109,6 +110,7 @@ struct fetch_plan {
   atomic_int refs;
   long long id;        ///< of this process, never given twice
   atomic_bool retired; ///< another plan is current
+  bool keeps;          ///< its answers may be given again
   struct fetcher *fetcher;
   struct fetch_meta_slot *slot;
   enum fetch_kind kind;
@@ -173,12 +175,14 @@ struct fetcher {
   pthread_cond_t wake;
   pthread_mutex_t loading; ///< one looks metadata up in bulk
   pthread_mutex_t wh_lock;
-  struct wh *wh; ///< for derivations; opened by the first that needs it
+  struct wh *wh;     ///< for derivations; opened by the first that needs it
+  struct keep *keep; ///< answers to give again; NULL: none are
   atomic_llong requests[2];
   atomic_llong failed_rows;
   atomic_llong errors;
   atomic_llong keys_read;
   atomic_llong batch_cached;
+  atomic_llong answers_kept;
   atomic_llong plans;
   atomic_llong plan_errors;
   atomic_llong swaps; ///< plans that were retired
@@ -291,6 +295,7 @@ struct fetch_job {
   const int64_t *at;
   size_t *gets; ///< of a row the first of its reads; SIZE_MAX: none
   bool *stale;  ///< of a row: more than two days after its batch
+  bool *ahead;  ///< of a row: a streamed value of its instant or later was left out
   int32_t use;  ///< which of the work's sets of builders
   struct row_col *base;
   uint8_t *base_cells;
@@ -330,6 +335,8 @@ struct fetch_session {
   size_t n_temps;
   size_t temps_room;
   int64_t now;
+  uint64_t snapshot;               ///< of the store, that the run read; 0: unknown
+  const struct run_item *items;    ///< of the run, until the next
   const struct fetch_trace *trace; ///< NULL: nobody watches
   const char *store_error;         ///< why some reads of the run failed
   const char *renew_error;         ///< why a plan could not be renewed

@@ -4,6 +4,12 @@
 #include "fetcher/fetch_json.h"
 #include "fetcher/fetcher_int.h"
 
+/// A row whose answer was kept, in `kept` of its fetch_json.
+struct fj_kept {
+  size_t at;
+  bool is;
+};
+
 struct fetch_json {
   struct arena arena; ///< of the request
   const struct codec_json *rows;
@@ -18,11 +24,40 @@ struct fetch_json {
   struct chn_buf names; ///< `"feature":` of each feature, one behind the other
   size_t *name_at;
   int32_t n_names;
+  struct chn_buf kept; ///< answers, one behind the other
+  struct fj_kept *kept_rows;
+  bool *skip;
+  size_t kept_room;
+  struct chn_buf question;
+  struct chn_buf watches;
+  struct chn_buf answer; ///< of a row that is to be kept
 };
 
 void fj_string(const char *s, size_t len, struct chn_buf *out);
 void fj_long(int64_t v, struct chn_buf *out);
 void fj_real(double v, bool is_float, struct chn_buf *out);
+
+/// An answer on its way: json_write.c writes rows of a result, json_keep.c those that were kept.
+struct fj_writing {
+  const struct fetch_json *j;
+  const struct fetch_result *result; ///< NULL: all rows were kept
+  enum fetch_json_form form;
+  struct chn_buf *out;
+  size_t error; ///< of the result, the next one
+  bool any;     ///< a row was written
+};
+
+/// Gets the names of a plan's features ready.
+void fj_fit_names(struct fetch_json *j, const struct fetch_plan *plan);
+
+/// Appends the name of feature c, with a comma before it unless it is the first.
+void fj_add_name(const struct fj_writing *w, int32_t c, bool first);
+
+/// Begins row r up to the end of its entityKeys.
+void fj_begin_row(struct fj_writing *w, size_t r, bool failed);
+
+/// Appends row r of the result, if there is to be an answer to it.
+void fj_add_row(struct fj_writing *w, size_t r);
 
 /// Appends `"entityKeys":{...}` of a row.
 void fj_entity_keys(const struct fetch_json *j, size_t r, struct chn_buf *out);

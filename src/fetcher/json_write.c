@@ -52,7 +52,7 @@ void fj_entity_keys(const struct fetch_json *j, size_t r, struct chn_buf *out)
 }
 
 /// Writes `,"feature":` of each feature once a plan.
-static void fit_names(struct fetch_json *j, const struct fetch_plan *plan)
+void fj_fit_names(struct fetch_json *j, const struct fetch_plan *plan)
 {
   const struct row_schema *features = fetch_plan_features(plan);
   if (j->named == plan->id) {
@@ -72,21 +72,14 @@ static void fit_names(struct fetch_json *j, const struct fetch_plan *plan)
   j->name_at[j->n_names] = j->names.len;
 }
 
-struct writing {
-  const struct fetch_json *j;
-  const struct fetch_result *result;
-  struct chn_buf *out;
-  size_t error; ///< the next one
-};
-
-static void add_name(const struct writing *w, int32_t c, bool first)
+void fj_add_name(const struct fj_writing *w, int32_t c, bool first)
 {
   const size_t from = w->j->name_at[c] + (first ? 1 : 0);
   chn_buf_add(w->out, w->j->names.data + from, w->j->name_at[c + 1] - from);
 }
 
 /// The entries of the row that are errors.
-static void add_errors(struct writing *w, size_t r, bool first)
+static void add_errors(struct fj_writing *w, size_t r, bool first)
 {
   const struct fetch_result *q = w->result;
   for (; w->error < q->n_errors && q->errors[w->error].row == r; w->error++) {
@@ -101,7 +94,7 @@ static void add_errors(struct writing *w, size_t r, bool first)
   }
 }
 
-static void add_plain(struct writing *w, size_t r)
+static void add_plain(struct fj_writing *w, size_t r)
 {
   const struct fetch_result *q = w->result;
   bool first = true;
@@ -111,7 +104,7 @@ static void add_plain(struct writing *w, size_t r)
     if (cell == FETCH_ABSENT) {
       continue;
     }
-    add_name(w, c, first);
+    fj_add_name(w, c, first);
     first = false;
     if (cell == FETCH_NULL) {
       chn_buf_add(w->out, "null", 4);
@@ -123,13 +116,13 @@ static void add_plain(struct writing *w, size_t r)
   chn_buf_addc(w->out, '}');
 }
 
-static void add_detailed(struct writing *w, size_t r)
+static void add_detailed(struct fj_writing *w, size_t r)
 {
   const struct fetch_result *q = w->result;
   chn_buf_adds(w->out, ",\"features\":{");
   for (int32_t c = 0; c < w->j->n_names; c++) {
     const size_t cell = (size_t)c * q->n + r;
-    add_name(w, c, c == 0);
+    fj_add_name(w, c, c == 0);
     chn_buf_adds(w->out, "{\"value\":");
     if (q->cells[cell] == FETCH_VALUE) {
       fetch_json_value(&q->cols[c], r, FETCH_JSON_DETAILED, w->out);
@@ -144,37 +137,46 @@ static void add_detailed(struct writing *w, size_t r)
   chn_buf_addc(w->out, '}');
 }
 
+void fj_begin_row(struct fj_writing *w, size_t r, bool failed)
+{
+  if (w->any) {
+    chn_buf_addc(w->out, ',');
+  }
+  w->any = true;
+  chn_buf_adds(w->out, failed ? "{\"status\":\"Failure\"," : "{\"status\":\"Success\",");
+  fj_entity_keys(w->j, r, w->out);
+}
+
+void fj_add_row(struct fj_writing *w, size_t r)
+{
+  const struct fetch_result *q = w->result;
+  const enum fetch_row row = (enum fetch_row)q->rows[r];
+  if (row == FETCH_ROW_DROPPED && w->form == FETCH_JSON_PLAIN) {
+    return;
+  }
+  fj_begin_row(w, r, row == FETCH_ROW_FAILED);
+  if (row == FETCH_ROW_FAILED) {
+    chn_buf_adds(w->out, ",\"error\":");
+    fj_string(q->row_errors[r], strlen(q->row_errors[r]), w->out);
+  } else if (w->form == FETCH_JSON_DETAILED) {
+    add_detailed(w, r);
+  } else if (row == FETCH_ROW_VALUES) {
+    add_plain(w, r);
+  }
+  while (w->error < q->n_errors && q->errors[w->error].row <= r) {
+    w->error++; // of rows that show none
+  }
+  chn_buf_addc(w->out, '}');
+}
+
 void fetch_json_write(struct fetch_json *j, const struct fetch_result *result,
                       enum fetch_json_form form, struct chn_buf *out)
 {
-  struct writing w = { .j = j, .result = result, .out = out };
-  bool first = true;
-  fit_names(j, result->plan);
+  struct fj_writing w = { .j = j, .result = result, .form = form, .out = out };
+  fj_fit_names(j, result->plan);
   chn_buf_adds(out, "{\"results\":[");
   for (size_t r = 0; r < result->n; r++) {
-    const enum fetch_row row = (enum fetch_row)result->rows[r];
-    if (row == FETCH_ROW_DROPPED && form == FETCH_JSON_PLAIN) {
-      continue;
-    }
-    if (!first) {
-      chn_buf_addc(out, ',');
-    }
-    first = false;
-    chn_buf_adds(out,
-                 row == FETCH_ROW_FAILED ? "{\"status\":\"Failure\"," : "{\"status\":\"Success\",");
-    fj_entity_keys(j, r, out);
-    if (row == FETCH_ROW_FAILED) {
-      chn_buf_adds(out, ",\"error\":");
-      fj_string(result->row_errors[r], strlen(result->row_errors[r]), out);
-    } else if (form == FETCH_JSON_DETAILED) {
-      add_detailed(&w, r);
-    } else if (row == FETCH_ROW_VALUES) {
-      add_plain(&w, r);
-    }
-    while (w.error < result->n_errors && result->errors[w.error].row <= r) {
-      w.error++; // of rows that show none
-    }
-    chn_buf_addc(out, '}');
+    fj_add_row(&w, r);
   }
   chn_buf_adds(out, "]}");
 }

@@ -290,6 +290,7 @@ static bool take_answers(struct merge *m)
   }
   m->stream = stream != NULL ? stream->versions : NULL;
   m->n_stream = stream != NULL ? stream->count : 0;
+  m->j->ahead[m->row] = m->n_stream > 0 && m->stream[m->n_stream - 1].ts >= m->at;
   return true;
 }
 

@@ -1,6 +1,6 @@
 // A plan of a serving info alone: what an upload left is enough to read its values and the streamed
 // ones on top.
-#include "fetcher/fetcher_int.h"
+#include "fetcher/keep_int.h"
 #include "model/serving.h"
 
 static void plan_derivations(struct fetcher *f, struct fetch_plan *plan)
@@ -73,6 +73,7 @@ chn_status fetch_make_group_by(struct fetcher *f, const char *text, size_t len,
     return s;
   }
   plan_derivations(f, plan);
+  plan->keeps = keep_takes(plan);
   *out = plan;
   return CHN_OK;
 }

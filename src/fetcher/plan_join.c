@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codec/json.h"
-#include "fetcher/fetcher_int.h"
+#include "fetcher/keep_int.h"
 #include "model/json.h"
 #include "model/names.h"
 
@@ -252,6 +252,7 @@ chn_status fetch_make_join(struct fetcher *f, struct kv_reader *reader, const ch
   }
   derive(f, plan);
   check_entity(f, reader, plan);
+  plan->keeps = keep_takes(plan);
   *out = plan;
   return CHN_OK;
 }

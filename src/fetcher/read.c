@@ -47,6 +47,7 @@ chn_status fetch_read_store(struct fetch_session *s, struct chn_err *err)
     s->gets[i].key = s->keys.data + s->key_at[i];
   }
   chn_status status = kv_read_begin(s->reader, err);
+  s->snapshot = status == CHN_OK ? kv_read_snapshot(s->reader) : 0;
   if (status != CHN_OK || s->n_gets == 0) {
     return status;
   }

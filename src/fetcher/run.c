@@ -39,6 +39,7 @@ static void init_job(struct fetch_session *s, struct fetch_job *j, struct fetch_
   j->row_errors = arena_calloc(a, n + 1, sizeof(char *));
   j->gets = arena_calloc(a, n + 1, sizeof *j->gets);
   j->stale = arena_calloc(a, n + 1, sizeof *j->stale);
+  j->ahead = arena_calloc(a, n + 1, sizeof *j->ahead);
   j->base = arena_calloc(a, (size_t)plan->base.n_fields + 1, sizeof *j->base);
   j->base_cells = arena_calloc(a, cells, 1);
   j->base_status = arena_alloc(a, cells);
@@ -54,6 +55,11 @@ static const int64_t *instants(struct fetch_session *s, const struct fetch_reque
   return at;
 }
 
+static bool is_skipped(const struct fetch_request *q, size_t r)
+{
+  return q->skip != NULL && q->skip[r];
+}
+
 static bool is_missing(const struct fetch_request *q, int32_t key, size_t r)
 {
   return q->missing != NULL && q->missing[(size_t)key * q->n + r] == FETCH_KEY_MISSING;
@@ -67,6 +73,10 @@ static void start_group_by(struct fetch_session *s, struct run_item *it)
   struct fetch_job *j = it->job;
   j->keys = q->keys;
   for (size_t r = 0; r < q->n; r++) {
+    if (is_skipped(q, r)) {
+      j->rows[r] = FETCH_ROW_DROPPED;
+      continue;
+    }
     if (q->refused != NULL && q->refused[r] != NULL) {
       j->rows[r] = FETCH_ROW_FAILED;
       j->row_errors[r] = q->refused[r];
@@ -187,6 +197,9 @@ static void start_join(struct fetch_session *s, struct run_item *it)
     if (why != NULL) {
       it->job->rows[r] = FETCH_ROW_FAILED;
       it->job->row_errors[r] = why;
+    }
+    if (is_skipped(q, r)) {
+      it->job->rows[r] = FETCH_ROW_DROPPED;
     }
   }
   if (join->refused != NULL) {
@@ -410,6 +423,7 @@ chn_status fetch_run(struct fetch_session *s, const struct fetch_request *reques
   fetch_session_begin(s);
   s->now = chn_now_ms();
   struct run_item *items = arena_calloc(&s->arena, n + 1, sizeof *items);
+  s->items = items;
   for (size_t i = 0; i < n; i++) {
     items[i].request = &requests[i];
     items[i].plan = (struct fetch_plan *)requests[i].plan;

@@ -188,12 +188,24 @@ static const int64_t *instants(struct http_worker *w, size_t n, int64_t at)
   return w->at;
 }
 
+/// The detailed answer, and what is logged, which wants columns.
+static chn_status run_columns(struct http_request *r, const struct asked *q,
+                              const struct fetch_request *request, struct chn_err *err)
+{
+  struct http_worker *w = r->worker;
+  struct fetch_result result;
+  const chn_status status = fetch_run(w->session, request, 1, &result, err);
+  if (status == CHN_OK) {
+    fetch_json_write(w->json, &result, q->form, &r->reply);
+    fetch_log_add(w->server->options.log, &result);
+  }
+  return status;
+}
+
 static void run(struct http_request *r, const struct asked *q, const struct fetch_plan *plan)
 {
   struct http_worker *w = r->worker;
-  struct fetch_log *log = w->server->options.log;
   struct fetch_request request;
-  struct fetch_result result;
   struct chn_err err;
   if (fetch_json_read(w->json, plan, chn_buf_str(q->body), q->body->len, &request, &err) !=
       CHN_OK) {
@@ -201,15 +213,16 @@ static void run(struct http_request *r, const struct asked *q, const struct fetc
     return;
   }
   request.at = instants(w, request.n, q->at);
-  request.base = log != NULL && fetch_log_wants(plan);
-  if (fetch_run(w->session, &request, 1, &result, &err) != CHN_OK) {
+  request.base = w->server->options.log != NULL && fetch_log_wants(plan);
+  r->reply.max = MAX_REPLY;
+  const chn_status status = q->form == FETCH_JSON_PLAIN && !request.base
+                                ? fetch_json_answer(w->json, w->session, &request, &r->reply, &err)
+                                : run_columns(r, q, &request, &err);
+  if (status != CHN_OK) {
     fail_store(r, q, &err);
     return;
   }
-  r->reply.max = MAX_REPLY;
-  fetch_json_write(w->json, &result, q->form, &r->reply);
-  fetch_log_add(log, &result);
-  obs_add(w->server->rows, (int64_t)result.n);
+  obs_add(w->server->rows, (int64_t)request.n);
   if (r->reply.truncated) {
     http_fail(r, 500, "the answer has more than %d MiB: ask for fewer keys", MAX_REPLY >> 20);
   } else {

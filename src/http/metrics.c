@@ -86,6 +86,8 @@ static void write_fetcher(struct http_server *s, struct chn_buf *out)
       (double)c.keys_read);
   one(out, OBS_COUNTER, "chronon_batch_cache_hits_total", "Batch values found decoded.",
       (double)c.batch_cached);
+  one(out, OBS_COUNTER, "chronon_answers_kept_total", "Rows answered from the answer cache.",
+      (double)c.answers_kept);
   one(out, OBS_COUNTER, "chronon_metadata_loads_total", "Definitions read from the store.",
       (double)c.plans);
   one(out, OBS_COUNTER, "chronon_metadata_failures_total", "Definitions that could not be read.",

@@ -314,6 +314,11 @@ chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void *
                  err);
 }
 
+bool kv_has_snapshots(const struct kv_store *store)
+{
+  return store->ops->snapshot != NULL;
+}
+
 uint64_t kv_read_snapshot(struct kv_reader *reader)
 {
   const struct kv_ops *ops = reader->store->ops;

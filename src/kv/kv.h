@@ -105,8 +105,11 @@ chn_status kv_read(struct kv_reader *reader, struct kv_get *gets, size_t count,
 chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void **data, size_t *len,
                         struct chn_err *err);
 
+/// Whether this kind of store can tell what changed; where not, snapshots are 0 (Redis, memory).
+bool kv_has_snapshots(const struct kv_store *store);
+
 /// What the read under way sees, as a number that grows with what is committed: reads with the same
-/// number see the same bytes. 0: this kind of store cannot tell (Redis, memory).
+/// number see the same bytes.
 uint64_t kv_read_snapshot(struct kv_reader *reader);
 
 /// What a get asked for, once it is answered, as a number to ask kv_unchanged about. Several keys

@@ -1,0 +1,206 @@
+// Plain answers of which some rows were kept (decision 0018).
+//
+// A kept answer has the values as text, names are the plan's:
+//
+//     offset  size  what
+//     0       2     n, the features; 0xFFFF: the row has none, not even an empty object
+//     2       2n    the length of each feature's text; 0xFFFF: it is absent
+//     2+2n          the texts, one behind the other
+//
+// A row that can be kept is written from these bytes also the first time, so that there is one way.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "fetcher/json_int.h"
+#include "fetcher/keep_int.h"
+
+enum { NONE = UINT16_MAX };
+
+// ---- the bytes --------------------------------------------------------------------------------
+
+/// False: a text or the row is too long.
+static bool pack(struct fetch_json *j, const struct fetch_result *q, size_t r)
+{
+  struct chn_buf *out = &j->answer;
+  const bool values = q->rows[r] == FETCH_ROW_VALUES;
+  const uint16_t n = values ? (uint16_t)j->n_names : NONE;
+  chn_buf_clear(out);
+  if (j->n_names >= NONE) {
+    return false;
+  }
+  chn_buf_add(out, &n, sizeof n);
+  for (int32_t c = 0; c < j->n_names && values; c++) {
+    static const uint16_t none = NONE;
+    chn_buf_add(out, &none, sizeof none);
+  }
+  for (int32_t c = 0; c < j->n_names && values; c++) {
+    const uint8_t cell = q->cells[(size_t)c * q->n + r];
+    const size_t from = out->len;
+    if (cell == FETCH_ABSENT) {
+      continue;
+    }
+    if (cell == FETCH_NULL) {
+      chn_buf_add(out, "null", 4);
+    } else {
+      fetch_json_value(&q->cols[c], r, FETCH_JSON_PLAIN, out);
+    }
+    const size_t len = out->len - from;
+    if (len >= NONE || out->truncated) {
+      return false;
+    }
+    const uint16_t small = (uint16_t)len;
+    memcpy(out->data + sizeof n + (size_t)c * sizeof small, &small, sizeof small);
+  }
+  return true;
+}
+
+static void add_packed(struct fj_writing *w, size_t r, const char *bytes)
+{
+  uint16_t n = 0;
+  bool first = true;
+  memcpy(&n, bytes, sizeof n);
+  fj_begin_row(w, r, false);
+  if (n != NONE) {
+    const char *lens = bytes + sizeof n;
+    const char *text = lens + n * sizeof n;
+    chn_buf_adds(w->out, ",\"features\":{");
+    for (int32_t c = 0; c < n; c++) {
+      uint16_t len = 0;
+      memcpy(&len, lens + (size_t)c * sizeof len, sizeof len);
+      if (len == NONE) {
+        continue;
+      }
+      fj_add_name(w, c, first);
+      first = false;
+      chn_buf_add(w->out, text, len);
+      text += len;
+    }
+    chn_buf_addc(w->out, '}');
+  }
+  chn_buf_addc(w->out, '}');
+}
+
+// ---- what was kept ----------------------------------------------------------------------------
+
+static void fit_rows(struct fetch_json *j, size_t n)
+{
+  if (n > j->kept_room) {
+    j->kept_room = n;
+    j->kept_rows = chn_realloc(j->kept_rows, n * sizeof *j->kept_rows);
+    j->skip = chn_realloc(j->skip, n * sizeof *j->skip);
+  }
+  chn_buf_clear(&j->kept);
+}
+
+/// Looks for all rows as of one snapshot; the number that was found.
+static chn_status find_kept(struct fetch_json *j, struct fetch_session *s,
+                            const struct fetch_request *q, size_t *found, uint64_t *snapshot,
+                            struct chn_err *err)
+{
+  const int64_t now = chn_now_ms();
+  const chn_status status = kv_read_begin(s->reader, err);
+  if (status != CHN_OK) {
+    return status;
+  }
+  *snapshot = kv_read_snapshot(s->reader);
+  for (size_t r = 0; r < q->n; r++) {
+    const int64_t at = q->at != NULL && q->at[r] != INT64_MIN ? q->at[r] : now;
+    j->kept_rows[r].at = j->kept.len;
+    keep_question(q, r, &j->question);
+    j->skip[r] =
+        keep_find(s->fetcher->keep, j->question.data, j->question.len, at, s->reader, &j->kept);
+    *found += j->skip[r] ? 1 : 0;
+  }
+  kv_read_end(s->reader);
+  return CHN_OK;
+}
+
+static void write_row(struct fj_writing *w, struct fetch_session *s, struct fetch_json *j,
+                      const struct fetch_request *q, size_t r)
+{
+  const struct fetch_result *result = w->result;
+  struct keep_terms terms;
+  const bool failed = w->error < result->n_errors && result->errors[w->error].row == r;
+  if (failed || !keep_terms_of(s, result, r, &j->watches, &terms) || !pack(j, result, r)) {
+    fj_add_row(w, r);
+    return;
+  }
+  keep_question(q, r, &j->question);
+  keep_put(s->fetcher->keep, j->question.data, j->question.len, &terms, j->answer.data,
+           j->answer.len);
+  add_packed(w, r, j->answer.data);
+}
+
+// ---- the whole --------------------------------------------------------------------------------
+
+static chn_status run_all(struct fetch_json *j, struct fetch_session *s,
+                          const struct fetch_request *q, struct chn_buf *out, struct chn_err *err)
+{
+  struct fetch_result result;
+  const chn_status status = fetch_run(s, q, 1, &result, err);
+  if (status == CHN_OK) {
+    fetch_json_write(j, &result, FETCH_JSON_PLAIN, out);
+  }
+  return status;
+}
+
+/// Runs what was not found. *again: the store or the plan has changed since, which what was found
+/// does not fit.
+static chn_status run_rest(struct fetch_session *s, const struct fetch_request *q,
+                           uint64_t snapshot, struct fetch_result *result, bool *again,
+                           struct chn_err *err)
+{
+  const chn_status status = fetch_run(s, q, 1, result, err);
+  *again = status == CHN_OK && (result->plan != q->plan || s->snapshot != snapshot);
+  return status;
+}
+
+static void write_all(struct fetch_json *j, struct fetch_session *s, const struct fetch_request *q,
+                      const struct fetch_result *result, struct chn_buf *out)
+{
+  struct fj_writing w = { .j = j, .result = result, .out = out };
+  fj_fit_names(j, q->plan);
+  chn_buf_adds(out, "{\"results\":[");
+  for (size_t r = 0; r < q->n; r++) {
+    if (j->skip[r]) {
+      add_packed(&w, r, j->kept.data + j->kept_rows[r].at);
+    } else {
+      write_row(&w, s, j, q, r);
+    }
+  }
+  chn_buf_adds(out, "]}");
+}
+
+chn_status fetch_json_answer(struct fetch_json *j, struct fetch_session *s,
+                             const struct fetch_request *request, struct chn_buf *out,
+                             struct chn_err *err)
+{
+  struct fetcher *f = s->fetcher;
+  struct fetch_request q = *request;
+  struct fetch_result result;
+  size_t found = 0;
+  uint64_t snapshot = 0;
+  bool again = false;
+  if (f->keep == NULL || !q.plan->keeps || q.missing != NULL || q.refused != NULL || q.base) {
+    return run_all(j, s, request, out, err);
+  }
+  fit_rows(j, q.n);
+  chn_status status = find_kept(j, s, &q, &found, &snapshot, err);
+  if (status == CHN_OK && found < q.n) {
+    q.skip = found > 0 ? j->skip : NULL;
+    status = run_rest(s, &q, snapshot, &result, &again, err);
+  }
+  if (status != CHN_OK) {
+    return status;
+  }
+  if (again && (found > 0 || result.plan != q.plan)) {
+    return run_all(j, s, request, out, err);
+  }
+  if (found > 0) {
+    atomic_fetch_add(&f->answers_kept, (long long)found);
+    atomic_fetch_add(&f->requests[q.plan->kind], (long long)found);
+  }
+  write_all(j, s, &q, found < q.n ? &result : NULL, out);
+  return CHN_OK;
+}

@@ -1,0 +1,222 @@
+// Answers that are given again, in rings of bytes.
+//
+// A few shards, so that threads rarely meet; a question's hash tells which is its own. A shard is a
+// ring, written from its start to its end and then over again, and an index into it: sets of four
+// slots, one line of the processor's cache, each a hash and a position. Positions only grow; modulo
+// the ring's size they are places. An entry whose place was written since is dead, and nothing else
+// ever removes one. An entry, eight bytes aligned, does not cross the ring's end:
+//
+//     struct entry | watches | question | answer
+//
+// A ring is memory that the system gives as it is written: what is not used costs nothing.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "fetcher/keep_int.h"
+
+enum {
+  SHARDS = 16,
+  WAYS = 4,
+  SLOT_BYTES = 256, ///< of the ring for each slot of the index: a small answer
+  LEAST_RING = 64 << 10,
+  LARGEST_PART = 16, ///< of a ring, that one entry may take
+};
+
+struct entry {
+  uint64_t hash;
+  uint64_t snapshot;
+  int64_t from;
+  int64_t until;
+  uint32_t n_watches;
+  uint32_t question_len;
+  uint32_t answer_len;
+  uint32_t size; ///< of all of it
+};
+
+struct slot {
+  uint64_t hash;
+  uint64_t at; ///< 0: empty
+};
+
+struct shard {
+  pthread_mutex_t lock;
+  uint8_t *ring;
+  size_t size;
+  uint64_t head; ///< where the next entry goes; never 0
+  struct slot *slots;
+  size_t n_sets; ///< a power of two
+};
+
+struct keep {
+  struct shard shards[SHARDS];
+};
+
+struct keep *keep_new(size_t bytes)
+{
+  struct keep *k = chn_calloc(1, sizeof *k);
+  const size_t ring = bytes / SHARDS > LEAST_RING ? bytes / SHARDS : LEAST_RING;
+  for (int i = 0; i < SHARDS; i++) {
+    struct shard *s = &k->shards[i];
+    pthread_mutex_init(&s->lock, NULL);
+    s->size = ring & ~(size_t)7;
+    s->head = s->size;
+    s->n_sets = 1;
+    while (s->n_sets * WAYS * SLOT_BYTES < s->size) {
+      s->n_sets *= 2;
+    }
+    s->ring = chn_malloc(s->size);
+    s->slots = chn_calloc(s->n_sets * WAYS, sizeof *s->slots);
+  }
+  return k;
+}
+
+void keep_free(struct keep *k)
+{
+  for (int i = 0; k != NULL && i < SHARDS; i++) {
+    pthread_mutex_destroy(&k->shards[i].lock);
+    free(k->shards[i].ring);
+    free(k->shards[i].slots);
+  }
+  free(k);
+}
+
+// ---- places -----------------------------------------------------------------------------------
+
+/// The high bits choose the shard, the low ones the set.
+static struct shard *shard_of(struct keep *k, uint64_t hash)
+{
+  return &k->shards[(hash >> 32) % SHARDS];
+}
+
+static struct slot *set_of(const struct shard *s, uint64_t hash)
+{
+  return &s->slots[(hash & (s->n_sets - 1)) * WAYS];
+}
+
+static uint8_t *place(const struct shard *s, uint64_t at)
+{
+  return s->ring + at % s->size;
+}
+
+static bool is_alive(const struct shard *s, const struct slot *slot)
+{
+  return slot->at != 0 && s->head - slot->at <= s->size;
+}
+
+static const uint8_t *watches_of(const struct entry *e)
+{
+  return (const uint8_t *)(e + 1);
+}
+
+static const uint8_t *question_of(const struct entry *e)
+{
+  return watches_of(e) + e->n_watches * sizeof(uint32_t);
+}
+
+/// The slot of a question that is asked again, and its entry.
+static struct slot *find(const struct shard *s, uint64_t hash, const void *question, size_t len,
+                         const struct entry **out)
+{
+  struct slot *set = set_of(s, hash);
+  for (int i = 0; i < WAYS; i++) {
+    if (set[i].hash != hash || !is_alive(s, &set[i])) {
+      continue;
+    }
+    const struct entry *e = (const struct entry *)(const void *)place(s, set[i].at);
+    if (e->question_len == len && memcmp(question_of(e), question, len) == 0) {
+      *out = e;
+      return &set[i];
+    }
+  }
+  return NULL;
+}
+
+/// The slot that a new entry may have: the question's own, a dead one, the oldest.
+static struct slot *room_of(const struct shard *s, uint64_t hash, const void *question, size_t len)
+{
+  const struct entry *old = NULL;
+  struct slot *slot = find(s, hash, question, len, &old);
+  struct slot *set = set_of(s, hash);
+  for (int i = 0; i < WAYS && slot == NULL; i++) {
+    slot = is_alive(s, &set[i]) ? NULL : &set[i];
+  }
+  if (slot == NULL) {
+    slot = &set[0];
+    for (int i = 1; i < WAYS; i++) {
+      slot = set[i].at < slot->at ? &set[i] : slot;
+    }
+  }
+  return slot;
+}
+
+/// Where so many bytes in one piece begin.
+static uint64_t make_room(struct shard *s, size_t size)
+{
+  const size_t left = s->size - s->head % s->size;
+  s->head += left < size ? left : 0;
+  const uint64_t at = s->head;
+  s->head += size;
+  return at;
+}
+
+// ---- putting and finding ----------------------------------------------------------------------
+
+void keep_put(struct keep *k, const void *question, size_t len, const struct keep_terms *terms,
+              const void *answer, size_t answer_len)
+{
+  const uint64_t hash = chn_hash(question, len, 0);
+  struct shard *s = shard_of(k, hash);
+  const size_t watched = terms->n_watches * sizeof(uint32_t);
+  const size_t size = (sizeof(struct entry) + watched + len + answer_len + 7) & ~(size_t)7;
+  if (size > s->size / LARGEST_PART) {
+    return;
+  }
+  const struct entry e = { .hash = hash,
+                           .snapshot = terms->snapshot,
+                           .from = terms->from,
+                           .until = terms->until,
+                           .n_watches = terms->n_watches,
+                           .question_len = (uint32_t)len,
+                           .answer_len = (uint32_t)answer_len,
+                           .size = (uint32_t)size };
+  pthread_mutex_lock(&s->lock);
+  struct slot *slot = room_of(s, hash, question, len);
+  *slot = (struct slot){ hash, make_room(s, size) };
+  uint8_t *at = place(s, slot->at);
+  memcpy(at, &e, sizeof e);
+  at += sizeof e;
+  if (watched > 0) {
+    memcpy(at, terms->watches, watched);
+  }
+  memcpy(at + watched, question, len);
+  memcpy(at + watched + len, answer, answer_len);
+  pthread_mutex_unlock(&s->lock);
+}
+
+bool keep_find(struct keep *k, const void *question, size_t len, int64_t at,
+               struct kv_reader *reader, struct chn_buf *out)
+{
+  enum { MOST_WATCHES = 256 };
+  const uint64_t hash = chn_hash(question, len, 0);
+  struct shard *s = shard_of(k, hash);
+  const struct entry *found = NULL;
+  struct entry e;
+  uint32_t watches[MOST_WATCHES];
+  const size_t before = out->len;
+  pthread_mutex_lock(&s->lock);
+  bool good = find(s, hash, question, len, &found) != NULL && at >= found->from &&
+              at < found->until && found->n_watches <= MOST_WATCHES;
+  if (good) {
+    e = *found;
+    memcpy(watches, watches_of(found), e.n_watches * sizeof *watches);
+    chn_buf_add(out, question_of(found) + len, e.answer_len);
+  }
+  pthread_mutex_unlock(&s->lock);
+  // Not under the lock: the store may have to look at what was written.
+  if (good && !kv_unchanged(reader, e.snapshot, watches, e.n_watches)) {
+    good = false;
+    out->len = before;
+  }
+  return good && !out->truncated;
+}
