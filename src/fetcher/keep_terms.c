@@ -7,7 +7,7 @@
 static bool derives_timelessly(const struct fetch_plan *plan)
 {
   const struct fetch_derive *d = plan->derive;
-  bool good = d == NULL || (d->n_exprs == 0 && d->broken == NULL);
+  bool good = d == NULL || d->broken == NULL;
   for (int32_t i = 0; good && d != NULL && i < plan->features.n_fields; i++) {
     const int32_t input = d->outs[i].source;
     good = input >= 0 && d->input_at[input] < d->n_keys + d->n_base;
