@@ -231,7 +231,8 @@ describe('chronon serve', function()
       assert.equal(2, grew('chronon_fetch_seconds_count{join="team.j1.v1"}'))
       assert.equal(2, grew('chronon_http_rows_total'))
       assert.equal(2, grew('chronon_fetcher_rows_total{kind="join"}'))
-      assert.equal(6, grew('chronon_store_keys_read_total')) -- two batch datasets and a streaming one
+      local fetched = 2 - grew('chronon_answers_kept_total') -- a spec before may have asked the same
+      assert.equal(3 * fetched, grew('chronon_store_keys_read_total')) -- two batch datasets and a streaming one
       assert.equal(#'[{"uid":1},{"uid":9}]x[{"uid":1}]', grew('chronon_http_request_bytes_total'))
       assert.equal(1, b.chronon_store_up)
       assert.equal(1, b.chronon_http_requests_in_flight)
@@ -241,6 +242,19 @@ describe('chronon serve', function()
       assert.is_near(os.time() - data.stop / 1000, fresh, 20)
       assert.equal(3, b['chronon_store_values{dataset="TEAM_GS_V1_BATCH"}'])
       assert.is_true(b.process_resident_memory_bytes > 1e6)
+    end)
+
+    it('keeps answers, unless it is told not to', function()
+      local function kept(server)
+        local before = promtext.parse(server:ask('/metrics').body).chronon_answers_kept_total
+        local first = server:ask(JOIN .. 'team%2Fj1.v1', { body = '[{"uid":1},{"uid":9}]' }).body
+        assert.equal(first, server:ask(JOIN .. 'team%2Fj1.v1', { body = '[{"uid":1},{"uid":9}]' }).body)
+        return promtext.parse(server:ask('/metrics').body).chronon_answers_kept_total - before
+      end
+      assert.is_true(kept(s) >= 2)
+      local forgetful = server.start(data.url, { '--answer-cache', '0' })
+      assert.equal(0, kept(forgetful))
+      assert.equal(0, forgetful:stop())
     end)
 
     it('writes metrics as Prometheus reads them', function()

@@ -213,7 +213,7 @@ describe('a kept answer', function()
     end
     assert.is_true(resident() - before < 4096, resident() - before)
     assert.is_true(keeps:kept() - kept < 5 * 9000, keeps:kept() - kept)
-    assert.equal(500, kept_of('group_by', 'team/gb.v1', body { unpack(users, 1, 500) }, STOP + HOUR))
+    assert.is_true(kept_of('group_by', 'team/gb.v1', body { unpack(users, 1, 500) }, STOP + HOUR) > 450)
   end)
 end)
 
