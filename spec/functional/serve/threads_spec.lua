@@ -24,11 +24,21 @@ describe('threads', function()
         { name = 'all', expression = 'team_gb_v1_twice + p_team_gb_v1_twice' },
         { name = '*', expression = '*' },
       } })
+    local plain = online.new(store, { name = 'team.plain.v1', fields = { { 'n', 'long' } }, stop = STOP,
+                                      defs = { { 'n', 'SUM', windows = { '7d' } } } })
+    plain:batch('u', { { ts = STOP - 1000, n = 5LL } })
+    plain:save()
+    online.join(store, 'team.plain.v1', { { plain } })
     store:close()
-    local pipe = io.popen(('%sfetch_threads lmdb:%s team/join.v1 \'[{"user":"u"},{"user":"none"}]\' 1500 2>&1'):format(BIN, path))
-    local text = pipe:read('*a')
-    pipe:close()
-    local answers = tonumber(text:match('(%d+) answers, 0 failures'))
-    assert(answers and answers > 50 and not text:find('ThreadSanitizer'), text)
+    local function run(join)
+      local pipe = io.popen(('%sfetch_threads lmdb:%s %s \'[{"user":"u"},{"user":"none"}]\' 1500 2>&1'):format(BIN, path, join))
+      local text = pipe:read('*a')
+      pipe:close()
+      local answers, kept = text:match('(%d+) answers, 0 failures, (%d+) kept')
+      assert(answers and tonumber(answers) > 50 and not text:find('ThreadSanitizer'), text)
+      return tonumber(kept)
+    end
+    assert.equal(0, run('team/join.v1')) -- has expressions
+    assert.is_true(run('team/plain.v1') > 50)
   end)
 end)
