@@ -245,11 +245,11 @@ describe('chronon serve', function()
     end)
 
     it('keeps answers, unless it is told not to', function()
-      local function kept(server)
-        local before = promtext.parse(server:ask('/metrics').body).chronon_answers_kept_total
-        local first = server:ask(JOIN .. 'team%2Fj1.v1', { body = '[{"uid":1},{"uid":9}]' }).body
-        assert.equal(first, server:ask(JOIN .. 'team%2Fj1.v1', { body = '[{"uid":1},{"uid":9}]' }).body)
-        return promtext.parse(server:ask('/metrics').body).chronon_answers_kept_total - before
+      local function kept(by)
+        local before = promtext.parse(by:ask('/metrics').body).chronon_answers_kept_total
+        local first = by:ask(JOIN .. 'team%2Fj1.v1', { body = '[{"uid":1},{"uid":9}]' }).body
+        assert.equal(first, by:ask(JOIN .. 'team%2Fj1.v1', { body = '[{"uid":1},{"uid":9}]' }).body)
+        return promtext.parse(by:ask('/metrics').body).chronon_answers_kept_total - before
       end
       assert.is_true(kept(s) >= 2)
       local forgetful = server.start(data.url, { '--answer-cache', '0' })
