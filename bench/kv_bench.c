@@ -237,7 +237,7 @@ static double by_lmdb(const char *folder, const uint32_t *generations, size_t ge
   return ms * 1e6 / reads;
 }
 
-// The generation in the record of a dataset (lmdb_env.c), past four counts of 8 bytes.
+// The generation in the record of a dataset (lmdb_catalogue.c), past four counts of 8 bytes.
 static void find_generations(const char *folder, uint32_t *generations)
 {
   MDB_env *env;

@@ -429,7 +429,7 @@ static char *bare_keys(const struct opened *o, uint32_t first, uint32_t users, s
   return out.data;
 }
 
-/// The generation in the record of a dataset (lmdb_env.c), past four counts of 8 bytes.
+/// The generation in the record of a dataset (lmdb_catalogue.c), past four counts of 8 bytes.
 static void bare_generations(struct bare *b, MDB_txn *txn)
 {
   MDB_dbi dbi;

@@ -77,26 +77,58 @@ function Store:read(f)
   return a, b, c
 end
 
---- @param wanted table[] {dataset, key, after_ts?}
---- @return table[][] for each, {ts, value} ascending
-function Store:gets(wanted)
-  local gets = ffi.new('struct kv_get[?]', #wanted)
+local function gets_of(store, wanted)
+  local gets = ffi.new('struct kv_get[?]', #wanted + 1)
   for i, w in ipairs(wanted) do
-    gets[i - 1].dataset = self:dataset(w[1])
+    gets[i - 1].dataset = store:dataset(w[1])
     gets[i - 1].key, gets[i - 1].key_len = w[2], #w[2]
     gets[i - 1].after_ts = int64(w[3])
   end
-  return self:read(function(reader)
-    check(C.kv_read, reader, gets, #wanted)
-    local out = {}
-    for i = 1, #wanted do
-      out[i] = {}
-      for v = 0, tonumber(gets[i - 1].count) - 1 do
-        local version = gets[i - 1].versions[v]
-        out[i][v + 1] = { tonumber(version.ts), ffi.string(version.data, version.len) }
-      end
+  return gets
+end
+
+local function answers_of(reader, gets, count)
+  check(C.kv_read, reader, gets, count)
+  local out = {}
+  for i = 1, count do
+    out[i] = {}
+    for v = 0, tonumber(gets[i - 1].count) - 1 do
+      local version = gets[i - 1].versions[v]
+      out[i][v + 1] = { tonumber(version.ts), ffi.string(version.data, version.len) }
     end
-    return out
+  end
+  return out
+end
+
+--- @param wanted table[] {dataset, key, after_ts?}
+--- @return table[][] for each, {ts, value} ascending
+function Store:gets(wanted)
+  local gets = gets_of(self, wanted)
+  return self:read(function(reader) return answers_of(reader, gets, #wanted) end)
+end
+
+--- What is needed to ask later whether these gets would be answered otherwise.
+--- @return table {snapshot = number, answers = as of Store:gets, ...}
+function Store:remember(wanted)
+  local gets, watches = gets_of(self, wanted), ffi.new('uint32_t[?]', #wanted + 1)
+  return self:read(function(reader)
+    local answers = answers_of(reader, gets, #wanted)
+    for i = 0, #wanted - 1 do watches[i] = C.kv_watch(gets[i]) end
+    return {
+      wanted = wanted,
+      answers = answers,
+      snapshot = tonumber(C.kv_read_snapshot(reader)),
+      watches = watches,
+    }
+  end)
+end
+
+--- @return boolean, table, number kv_unchanged, what the gets are answered in the same read, its snapshot
+function Store:unchanged(memory)
+  local gets = gets_of(self, memory.wanted)
+  return self:read(function(reader)
+    local same = C.kv_unchanged(reader, memory.snapshot, memory.watches, #memory.wanted)
+    return same, answers_of(reader, gets, #memory.wanted), tonumber(C.kv_read_snapshot(reader))
   end)
 end
 

@@ -164,17 +164,6 @@ static uint64_t lmdb_snapshot(struct kv_reader *reader)
   return ((struct lmdb_reader *)reader)->txn_id;
 }
 
-// Nobody keeps what a commit changed: any may have changed anything.
-static bool lmdb_unchanged(struct kv_reader *reader, uint64_t since, const uint32_t *watches,
-                           size_t count)
-{
-  (void)reader;
-  (void)since;
-  (void)watches;
-  (void)count;
-  return false;
-}
-
 // --- gets ---
 
 static int look_up(struct lmdb_reader *r, const char *name, uint32_t *live)

@@ -38,7 +38,7 @@
 //  - Of a key's many versions a stream writes the tail alone, and what is late its one block.
 //  - A new generation's places are larger than all others, so that a sorted load appends: pages
 //    are filled one after the other, no page is split, and nothing a reader uses is touched.
-//  - The switch to a generation is one small record in the catalogue (lmdb_env.c).
+//  - The switch to a generation is one small record in the catalogue (lmdb_catalogue.c).
 //  - 6 + 497 + 8 = 511, the longest key that LMDB takes.
 #include "kv/layout_int.h"
 

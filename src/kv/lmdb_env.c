@@ -1,18 +1,7 @@
-// An LMDB folder: opening it, its catalogue, write transactions and the growth of the map.
+// An LMDB folder: opening it, write transactions and the growth of the map.
 //
 // The folder holds data.mdb, lock.mdb and loads.lock. In data.mdb there are two trees:
-// `chronon.data`, laid out as layout.c says, and `chronon.catalogue` with
-//
-//     key                    value
-//     c                      struct lmdb_root: magic with the format's number, how often a
-//                            dataset's live generation changed, the next generation's number
-//     d <name>               struct lmdb_record: a dataset's live generation, the one being
-//                            loaded, counts
-//     g <generation, 4, BE>  nothing: this generation is no one's and waits to be deleted
-//     m <name>               a mark
-//
-// Numbers are in the machine's order, as LMDB's own are: a folder does not move between kinds of
-// machines.
+// `chronon.data`, laid out as layout.c says, and `chronon.catalogue`, told in lmdb_catalogue.c.
 //
 // The map. LMDB maps the file into memory at a fixed size, and a write beyond it fails. Then the
 // writer ends its transaction, waits until no thread of this process reads, doubles the map, and
@@ -89,177 +78,6 @@ chn_status lmdb_fail(const struct lmdb_env *e, int rc, struct chn_err *err)
   case EIO: return write_failed(e, rc, err);
   default: return chn_fail(err, CHN_E_IO, "%s: %s", e->path, mdb_strerror(rc));
   }
-}
-
-// --- the catalogue ---
-
-struct name_key {
-  MDB_val val;
-  char bytes[1 + KV_NAME_MAX];
-};
-
-static MDB_val *key_of(struct name_key *k, char kind, const void *name, size_t len)
-{
-  k->bytes[0] = kind;
-  memcpy(k->bytes + 1, name, len);
-  k->val = (MDB_val){ .mv_size = len + 1, .mv_data = k->bytes };
-  return &k->val;
-}
-
-// Records of another size are of another program: LMDB itself would not hand them out.
-static int get_fixed(const struct lmdb_env *e, MDB_txn *txn, MDB_val *key, void *out, size_t size)
-{
-  MDB_val value;
-  const int rc = mdb_get(txn, e->catalogue, key, &value);
-  if (rc) {
-    return rc;
-  }
-  if (value.mv_size != size) {
-    return MDB_CORRUPTED;
-  }
-  memcpy(out, value.mv_data, size);
-  return 0;
-}
-
-static int put_fixed(const struct lmdb_env *e, MDB_txn *txn, MDB_val *key, const void *data,
-                     size_t size)
-{
-  MDB_val value = { .mv_size = size, .mv_data = (void *)(uintptr_t)data };
-  return mdb_put(txn, e->catalogue, key, &value, 0);
-}
-
-int lmdb_get_root(const struct lmdb_env *e, MDB_txn *txn, struct lmdb_root *root)
-{
-  struct name_key k;
-  return get_fixed(e, txn, key_of(&k, 'c', "", 0), root, sizeof *root);
-}
-
-int lmdb_put_root(const struct lmdb_env *e, MDB_txn *txn, const struct lmdb_root *root)
-{
-  struct name_key k;
-  return put_fixed(e, txn, key_of(&k, 'c', "", 0), root, sizeof *root);
-}
-
-int lmdb_get_record(const struct lmdb_env *e, MDB_txn *txn, const char *name,
-                    struct lmdb_record *record)
-{
-  struct name_key k;
-  return get_fixed(e, txn, key_of(&k, 'd', name, strlen(name)), record, sizeof *record);
-}
-
-int lmdb_put_record(const struct lmdb_env *e, MDB_txn *txn, const char *name,
-                    const struct lmdb_record *record)
-{
-  struct name_key k;
-  return put_fixed(e, txn, key_of(&k, 'd', name, strlen(name)), record, sizeof *record);
-}
-
-int lmdb_make_dataset(const struct lmdb_env *e, MDB_txn *txn, const char *name,
-                      struct lmdb_record *record)
-{
-  int rc = lmdb_get_record(e, txn, name, record);
-  if (rc != MDB_NOTFOUND) {
-    return rc;
-  }
-  struct lmdb_root root;
-  rc = lmdb_get_root(e, txn, &root);
-  if (rc) {
-    return rc;
-  }
-  *record = (struct lmdb_record){ .live = root.next_generation++, .version_ts = INT64_MIN };
-  root.changes++;
-  rc = lmdb_put_root(e, txn, &root);
-  return rc ? rc : lmdb_put_record(e, txn, name, record);
-}
-
-int lmdb_list_all(const struct lmdb_env *e, MDB_txn *txn, struct kv_info **list, size_t *count)
-{
-  MDB_cursor *cursor;
-  int rc = mdb_cursor_open(txn, e->catalogue, &cursor);
-  if (rc) {
-    return rc;
-  }
-  struct name_key k;
-  MDB_val *key = key_of(&k, 'd', "", 0);
-  MDB_val value;
-  size_t cap = 0;
-  for (rc = mdb_cursor_get(cursor, key, &value, MDB_SET_RANGE); rc == 0;
-       rc = mdb_cursor_get(cursor, key, &value, MDB_NEXT)) {
-    const char *name = key->mv_data;
-    struct lmdb_record record;
-    if (key->mv_size < 2 || key->mv_size > 1 + KV_NAME_MAX || *name != 'd' ||
-        value.mv_size != sizeof record) {
-      rc = *name == 'd' ? MDB_CORRUPTED : MDB_NOTFOUND;
-      break;
-    }
-    memcpy(&record, value.mv_data, sizeof record);
-    if (*count == cap) {
-      cap = cap ? cap * 2 : 16;
-      *list = chn_realloc(*list, cap * sizeof **list);
-    }
-    struct kv_info *info = &(*list)[(*count)++];
-    *info = (struct kv_info){ .versions = record.versions,
-                              .bytes = record.bytes,
-                              .version_ts = record.version_ts,
-                              .switched_ms = record.switched_ms,
-                              .loading = record.loading != 0 };
-    memcpy(info->name, name + 1, key->mv_size - 1);
-  }
-  mdb_cursor_close(cursor);
-  return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-int lmdb_get_mark(const struct lmdb_env *e, MDB_txn *txn, const char *name, MDB_val *value)
-{
-  struct name_key k;
-  return mdb_get(txn, e->catalogue, key_of(&k, 'm', name, strlen(name)), value);
-}
-
-int lmdb_put_mark(const struct lmdb_env *e, MDB_txn *txn, const struct kv_mark *mark)
-{
-  struct name_key k;
-  return put_fixed(e, txn, key_of(&k, 'm', mark->name, strlen(mark->name)), mark->data, mark->len);
-}
-
-static MDB_val *doomed_key(struct name_key *k, uint32_t generation)
-{
-  const uint32_t big = __builtin_bswap32(generation);
-  return key_of(k, 'g', &big, sizeof big);
-}
-
-int lmdb_doom(const struct lmdb_env *e, MDB_txn *txn, uint32_t generation)
-{
-  struct name_key k;
-  return put_fixed(e, txn, doomed_key(&k, generation), "", 0);
-}
-
-int lmdb_undoom(const struct lmdb_env *e, MDB_txn *txn, uint32_t generation)
-{
-  struct name_key k;
-  return mdb_del(txn, e->catalogue, doomed_key(&k, generation), NULL);
-}
-
-int lmdb_doomed(const struct lmdb_env *e, MDB_txn *txn, uint32_t *generation)
-{
-  MDB_cursor *cursor;
-  int rc = mdb_cursor_open(txn, e->catalogue, &cursor);
-  if (rc) {
-    return rc;
-  }
-  struct name_key k;
-  MDB_val *key = key_of(&k, 'g', "", 0);
-  MDB_val value;
-  rc = mdb_cursor_get(cursor, key, &value, MDB_SET_RANGE);
-  uint32_t big = 0;
-  if (rc == 0 && (key->mv_size != 1 + sizeof big || *(const char *)key->mv_data != 'g')) {
-    rc = MDB_NOTFOUND;
-  }
-  if (rc == 0) {
-    memcpy(&big, (const char *)key->mv_data + 1, sizeof big);
-    *generation = __builtin_bswap32(big);
-  }
-  mdb_cursor_close(cursor);
-  return rc;
 }
 
 // --- the map ---
@@ -346,7 +164,9 @@ chn_status lmdb_write(struct lmdb_env *e, lmdb_step *step, void *job, struct chn
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
     if (rc == 0) {
+      lmdb_journal_start(e->journal);
       rc = step(e, txn, job, err);
+      rc = rc ? rc : lmdb_journal_write(e, txn);
       if (rc == 0) {
         rc = mdb_txn_commit(txn);
       } else {
@@ -491,6 +311,7 @@ static void free_env(struct lmdb_env *e)
   }
   pthread_mutex_destroy(&e->write_lock);
   pthread_mutex_destroy(&e->readers_lock);
+  lmdb_journal_free(e->journal);
   free(e->path);
   free(e);
 }
@@ -558,7 +379,8 @@ chn_status lmdb_env_open(struct lmdb_env **out, const struct kv_url *url, bool c
     e = chn_calloc(1, sizeof *e);
     *e = (struct lmdb_env){ .dev = folder.st_dev,
                             .ino = folder.st_ino,
-                            .path = chn_strdup(url->path) };
+                            .path = chn_strdup(url->path),
+                            .journal = lmdb_journal_new() };
     pthread_mutex_init(&e->write_lock, NULL);
     pthread_mutex_init(&e->readers_lock, NULL);
     status = open_env(e, url, create, err);

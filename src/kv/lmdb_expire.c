@@ -41,8 +41,8 @@ static int trim(struct expire *x, MDB_cursor *cursor, const struct kv_stored *st
 }
 
 // One entry: removed, trimmed, or passed.
-static int expire_entry(struct expire *x, MDB_cursor *cursor, MDB_val *key, const MDB_val *data,
-                        struct lmdb_record *record)
+static int expire_entry(const struct lmdb_env *e, struct expire *x, MDB_cursor *cursor,
+                        MDB_val *key, const MDB_val *data, struct lmdb_record *record)
 {
   struct kv_stored stored;
   if (!kv_stored_read(&stored, key->mv_data, key->mv_size, data->mv_data, data->mv_size)) {
@@ -56,6 +56,7 @@ static int expire_entry(struct expire *x, MDB_cursor *cursor, MDB_val *key, cons
     return 0;
   }
   const size_t key_len = stored.key_len;
+  lmdb_wrote_key(e, stored.key, key_len, stored.generation);
   size_t removed = block->count;
   size_t bytes = block->values_len;
   int rc;
@@ -88,7 +89,7 @@ static int expire_walk(struct lmdb_env *e, MDB_txn *txn, struct expire *x,
       x->next_len = key.mv_size;
       break;
     }
-    rc = expire_entry(x, cursor, &key, &data, record);
+    rc = expire_entry(e, x, cursor, &key, &data, record);
     if (rc == 0) {
       rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
     }

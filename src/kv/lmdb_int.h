@@ -1,5 +1,5 @@
 /// lmdb_int.h: what the files of the LMDB store share. The essay on its catalogue is above
-/// lmdb_env.c.
+/// lmdb_catalogue.c.
 #pragma once
 #include <lmdb.h>
 #include <stdatomic.h>
@@ -34,6 +34,7 @@ struct lmdb_env {
   atomic_bool resizing;
   pthread_mutex_t readers_lock;
   struct lmdb_reader *readers;
+  struct lmdb_journal *journal;
 };
 
 struct lmdb_store {
@@ -43,7 +44,7 @@ struct lmdb_store {
 
 enum { LMDB_FAILED = -1 }; ///< a step has filled in *err itself
 
-/// The catalogue's records; lmdb_env.c tells where they lie.
+/// The catalogue's records; lmdb_catalogue.c tells where they lie.
 struct lmdb_root {
   char magic[8];
   uint64_t changes;
@@ -68,6 +69,24 @@ chn_status lmdb_fail(const struct lmdb_env *e, int rc, struct chn_err *err);
 /// step runs again, from the start. A step returns 0, a code of LMDB, or LMDB_FAILED.
 typedef int lmdb_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_err *err);
 chn_status lmdb_write(struct lmdb_env *e, lmdb_step *step, void *job, struct chn_err *err);
+
+// --- the journal of changed keys (lmdb_journal.c) ---
+
+struct lmdb_journal *lmdb_journal_new(void);
+void lmdb_journal_free(struct lmdb_journal *j);
+
+/// What a step tells of the transaction it is in, under the write lock: that it wrote something,
+/// that a get of this key may be answered otherwise from now on, or any get.
+void lmdb_wrote(const struct lmdb_env *e);
+void lmdb_wrote_key(const struct lmdb_env *e, const void *key, size_t key_len, uint32_t generation);
+void lmdb_wrote_all(const struct lmdb_env *e);
+
+/// Before a step, and between it and its commit.
+void lmdb_journal_start(struct lmdb_journal *j);
+int lmdb_journal_write(const struct lmdb_env *e, MDB_txn *txn);
+
+bool lmdb_unchanged(struct kv_reader *reader, uint64_t since, const uint32_t *watches,
+                    size_t count);
 
 /// Waits for a map that is being changed, and keeps it until lmdb_leave.
 void lmdb_enter(struct lmdb_reader *r);

@@ -133,6 +133,7 @@ static int sweep_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_er
     return *done ? 0 : rc;
   }
   bool empty;
+  lmdb_wrote(e);
   rc = sweep_generation(e, txn, generation, &empty);
   return rc == 0 && empty ? lmdb_undoom(e, txn, generation) : rc;
 }
@@ -218,6 +219,7 @@ static int batch_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_er
   (void)err;
   struct load *l = job;
   int rc = 0;
+  lmdb_wrote(e);
   for (size_t i = 0; i < l->pair_count && rc == 0; i++) {
     const struct kv_pair *p = &l->pairs[i];
     MDB_val key = { .mv_size = p->key_len, .mv_data = (void *)(uintptr_t)p->key };
@@ -296,6 +298,7 @@ static int switch_step(struct lmdb_env *e, MDB_txn *txn, void *job, struct chn_e
                                  .switched_ms = chn_now_ms(),
                                  .live = l->generation };
   root.changes++;
+  lmdb_wrote_all(e);
   rc = rc ? rc : lmdb_put_root(e, txn, &root);
   return rc ? rc : lmdb_put_record(e, txn, l->name, &record);
 }

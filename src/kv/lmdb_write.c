@@ -183,6 +183,7 @@ static int put_key(struct lmdb_env *e, MDB_txn *txn, MDB_cursor *cursor, struct 
                         .record = &use->record,
                         .space = &c->space };
   kv_place_key(&k.place, use->record.live, k.key, k.key_len);
+  lmdb_wrote_key(e, k.key, k.key_len, use->record.live);
   size_t from = count;
   while (from > 0 && !puts[from - 1].put->replace) {
     from--;
