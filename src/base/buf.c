@@ -51,6 +51,17 @@ void chn_buf_add(struct chn_buf *b, const void *bytes, size_t n)
   b->data[b->len] = '\0';
 }
 
+char *chn_buf_extend(struct chn_buf *b, size_t n)
+{
+  if (!reserve(b, n)) {
+    return NULL;
+  }
+  char *at = b->data + b->len;
+  b->len += n;
+  b->data[b->len] = '\0';
+  return at;
+}
+
 void chn_buf_adds(struct chn_buf *b, const char *s)
 {
   chn_buf_add(b, s, strlen(s));

@@ -20,5 +20,9 @@ void chn_buf_adds(struct chn_buf *b, const char *s);
 void chn_buf_addc(struct chn_buf *b, char c);
 void chn_buf_addf(struct chn_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/// Appends n bytes, which the caller writes where it says; NULL, and nothing is appended, over the
+/// ceiling.
+char *chn_buf_extend(struct chn_buf *b, size_t n);
+
 /// The text, "" while empty; valid until the next change of the buffer.
 const char *chn_buf_str(const struct chn_buf *b);

@@ -181,6 +181,11 @@ enum fetch_kind fetch_plan_kind(const struct fetch_plan *plan)
   return plan->kind;
 }
 
+int64_t fetch_plan_id(const struct fetch_plan *plan)
+{
+  return plan->id;
+}
+
 const char *fetch_plan_name(const struct fetch_plan *plan)
 {
   return plan->name;

@@ -105,6 +105,7 @@ chn_status fetch_plan_get(struct fetch_session *s, enum fetch_kind kind, const c
                           const struct fetch_plan **out, struct chn_err *err);
 void fetch_plan_release(const struct fetch_plan *plan);
 enum fetch_kind fetch_plan_kind(const struct fetch_plan *plan);
+int64_t fetch_plan_id(const struct fetch_plan *plan); ///< of this process; given once, never 0
 const char *fetch_plan_name(const struct fetch_plan *plan); ///< as defined: `team.file.v1`
 
 /// The keys that a request brings: of a join the left columns of all parts, external ones included.

@@ -50,9 +50,6 @@ struct fj_writing {
 /// Gets the names of a plan's features ready.
 void fj_fit_names(struct fetch_json *j, const struct fetch_plan *plan);
 
-/// Appends the name of feature c, with a comma before it unless it is the first.
-void fj_add_name(const struct fj_writing *w, int32_t c, bool first);
-
 /// Begins row r up to the end of its entityKeys.
 void fj_begin_row(struct fj_writing *w, size_t r, bool failed);
 

@@ -72,7 +72,7 @@ void fj_fit_names(struct fetch_json *j, const struct fetch_plan *plan)
   j->name_at[j->n_names] = j->names.len;
 }
 
-void fj_add_name(const struct fj_writing *w, int32_t c, bool first)
+static void add_name(const struct fj_writing *w, int32_t c, bool first)
 {
   const size_t from = w->j->name_at[c] + (first ? 1 : 0);
   chn_buf_add(w->out, w->j->names.data + from, w->j->name_at[c + 1] - from);
@@ -104,7 +104,7 @@ static void add_plain(struct fj_writing *w, size_t r)
     if (cell == FETCH_ABSENT) {
       continue;
     }
-    fj_add_name(w, c, first);
+    add_name(w, c, first);
     first = false;
     if (cell == FETCH_NULL) {
       chn_buf_add(w->out, "null", 4);
@@ -122,7 +122,7 @@ static void add_detailed(struct fj_writing *w, size_t r)
   chn_buf_adds(w->out, ",\"features\":{");
   for (int32_t c = 0; c < w->j->n_names; c++) {
     const size_t cell = (size_t)c * q->n + r;
-    fj_add_name(w, c, c == 0);
+    add_name(w, c, c == 0);
     chn_buf_adds(w->out, "{\"value\":");
     if (q->cells[cell] == FETCH_VALUE) {
       fetch_json_value(&q->cols[c], r, FETCH_JSON_DETAILED, w->out);

@@ -46,6 +46,8 @@ struct http_worker {
   size_t at_room;
   struct chn_dict *names; ///< kind and name of a plan to its series
   struct obs_series **series;
+  int64_t last_id; ///< of the plan that was last asked for its series
+  struct obs_series *last_series;
   struct http_request *free; ///< requests that ended, with their buffers
 };
 

@@ -66,6 +66,9 @@ void http_worker_shrink(struct http_worker *w)
 
 struct obs_series *http_worker_series(struct http_worker *w, const struct fetch_plan *plan)
 {
+  if (w->last_id == fetch_plan_id(plan)) {
+    return w->last_series;
+  }
   const char *name = fetch_plan_name(plan);
   const bool join = fetch_plan_kind(plan) == FETCH_JOIN;
   char key[256];
@@ -85,7 +88,9 @@ struct obs_series *http_worker_series(struct http_worker *w, const struct fetch_
                       "Time to read, fetch and write an answer, by what was asked.", NULL, 0);
     chn_buf_deinit(&labels);
   }
-  return w->series[id];
+  w->last_id = fetch_plan_id(plan);
+  w->last_series = w->series[id];
+  return w->last_series;
 }
 
 // ---- requests ---------------------------------------------------------------------------------
