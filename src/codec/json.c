@@ -156,6 +156,17 @@ static const char *string_end(const struct parser *p)
   return NULL;
 }
 
+/// Copies bytes that stand for themselves: ASCII but for controls, quotes and backslashes.
+static char *take_plain(struct parser *p, char *out)
+{
+  const char *from = p->at;
+  while (p->at < p->end && (signed char)*p->at >= 0x20 && *p->at != '"' && *p->at != '\\') {
+    p->at++; // what is not ASCII is negative
+  }
+  memcpy(out, from, (size_t)(p->at - from));
+  return out + (p->at - from);
+}
+
 static chn_status parse_string(struct parser *p, const char **text, size_t *len)
 {
   p->at++; // the quote
@@ -165,7 +176,7 @@ static chn_status parse_string(struct parser *p, const char **text, size_t *len)
   }
   char *bytes = arena_alloc(p->a, (size_t)(close - p->at) + 1); // an escape is never shorter
   char *out = bytes;
-  while (p->at < p->end && *p->at != '"') {
+  while (out = take_plain(p, out), p->at < p->end && *p->at != '"') {
     if (*p->at == '\\') {
       const chn_status s = parse_escape(p, &out);
       if (s != CHN_OK) {
