@@ -115,7 +115,29 @@ describe('a kept answer', function()
         upload(gb, random, 6)
       end
     end
-    assert.is_true(keeps:kept() > rows / 20, ('%d of %d rows'):format(keeps:kept(), rows))
+    assert.is_true(keeps:kept() > rows / 10, ('%d of %d rows'):format(keeps:kept(), rows))
+  end)
+
+  it('stays when other keys are written, and goes when one of its own is', function()
+    local random = seed.random('kept keys')
+    local a, b = group_by('team.a.v1'), group_by('team.b.v1')
+    upload(a, random, 3)
+    upload(b, random, 3)
+    online.join(store, 'team.j.v1', { { a }, { b } })
+    local at, text = STOP + HOUR, body { 'u1', 'u2' }
+    local function kept_now()
+      local before = keeps:kept()
+      same('join', 'team/j.v1', text, at)
+      return keeps:kept() - before
+    end
+    assert.equal(2, kept_of('join', 'team/j.v1', text, at))
+    stream(a, 'u3', row(random, at - MINUTE))
+    assert.equal(2, kept_now())
+    stream(b, 'u2', row(random, at - MINUTE))
+    assert.equal(1, kept_now())
+    assert.equal(2, kept_now())
+    upload(group_by('team.other.v1'), random, 1)
+    assert.equal(0, kept_now()) -- of an upload it is only known that it was one
   end)
 
   it('is good until a window begins elsewhere, and not before its own instant', function()
