@@ -139,7 +139,7 @@ function M.prepare(o)
   self.chronon = os.getenv("CHRONON_BIN") or (self.build .. "/chronon")
   self.work = ("%s/build/bench/serve-%d"):format(o.root, self.users)
   self.repo, self.store = self.work .. "/repo", self.work .. "/store"
-  local made_of = "bench/serve/generate.sql bench/serve/store.c bench/serve/data.lua bench/definitions/*/bench/serving.lua"
+  local made_of = "bench/serve/generate.sql bench/serve/fill.c bench/serve/data.lua bench/definitions/*/bench/serving.lua"
   local sum = io.popen(("cd %s && cat %s | cksum | cut -d' ' -f1"):format(o.root, made_of))
   local mark = self.work .. "/done-" .. sum:read("*l")
   sum:close()

@@ -1,11 +1,17 @@
 // A client of many connections that stay open, in one thread, for our server and for the bare one.
 //
-//     serve_load port=P path=/v1/... users=U [first=0] [keys=1] [connections=8] [seconds=5]
-//                [rate=R] [requests=N]
+//     serve_load port=P path=/v1/... users=U [first=0] [keys=1] [order=0] [connections=8]
+//                [seconds=5] [rate=R] [requests=N]
 //
 // Closed loop: each connection asks again as soon as it has its answer. With `rate` it is open:
 // requests are due at fixed instants, whoever is late, and times count from when a request was due.
-// A body asks for `keys` random ones of U users, from number `first` on. Prints lines `name value`.
+// A body asks for `keys` random ones of U users, from number `first` on; with order=1 for the next
+// ones. `seconds` is when it stops asking, after N requests if that is sooner. Prints lines
+// `name value`.
+//
+// It never sleeps. Waking a client that does is the server's work, within the send of its answer,
+// and a server that is slower than the client pays for it at every request, while a faster one
+// never does: the slower one would look slower than it is.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +22,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_CONNECTIONS = 512, EVENTS = 64, KEY_ROOM = 32, READ_ROOM = 1 << 16 };
+enum {
+  MAX_CONNECTIONS = 512,
+  EVENTS = 64,
+  KEY_ROOM = 32,
+  READ_ROOM = 1 << 16,
+  SILENCE_US = 60000000
+};
 
 struct connection {
   int fd;
@@ -43,6 +54,7 @@ struct load {
   uint32_t first;
   uint32_t users;
   int keys;
+  bool in_order;
   int n;
   double seconds;
   double rate;
@@ -52,6 +64,7 @@ struct load {
   int idle[MAX_CONNECTIONS];
   int n_idle;
   uint64_t state;
+  uint64_t asked; ///< keys in order so far
   double start_us;
   double end_us;
   size_t sent;
@@ -102,8 +115,9 @@ static void write_request(struct load *l, struct connection *c)
                 "Content-Length: %zu\r\n\r\n[",
                 l->path, body);
   for (int i = 0; i < l->keys; i++) {
+    const uint64_t which = l->in_order ? l->asked++ : next_random(&l->state);
     at += sprintf(at, "%s{\"user_id\":\"user_%06u\"}", i ? "," : "",
-                  l->first + (unsigned)(next_random(&l->state) % l->users));
+                  l->first + (unsigned)(which % l->users));
   }
   *at++ = ']';
   c->out_len = (size_t)(at - c->out);
@@ -215,18 +229,7 @@ static void finish(struct load *l, struct connection *c, double now)
 
 static bool more(const struct load *l, double now)
 {
-  return l->requests > 0 ? l->sent < l->requests : now < l->end_us;
-}
-
-/// Until when nothing happens without an answer: the next due instant, or at most 0.1 s.
-static struct timespec nap(const struct load *l, double now)
-{
-  double us = 1e5;
-  if (l->rate > 0 && l->n_idle > 0) {
-    const double due = l->start_us + (double)l->sent * 1e6 / l->rate;
-    us = due < now ? 0 : due - now < us ? due - now : us;
-  }
-  return (struct timespec){ .tv_nsec = (long)(us * 1000) };
+  return now < l->end_us && (l->requests == 0 || l->sent < l->requests);
 }
 
 static void ask_due(struct load *l, double now)
@@ -245,12 +248,11 @@ static void run(struct load *l)
   struct epoll_event events[EVENTS];
   l->start_us = now_us();
   l->end_us = l->start_us + l->seconds * 1e6;
-  const double cut = l->end_us + 60e6;
   double now = l->start_us;
+  double heard = now; ///< when the last answer came
   while (more(l, now) || l->n_idle < l->n) {
     ask_due(l, now);
-    const struct timespec wait = nap(l, now);
-    const int n = epoll_pwait2(l->epoll, events, EVENTS, &wait, NULL);
+    const int n = epoll_wait(l->epoll, events, EVENTS, 0);
     now = now_us();
     for (int i = 0; i < n; i++) {
       struct connection *c = events[i].data.ptr;
@@ -259,11 +261,12 @@ static void run(struct load *l)
       }
       if (c->busy && pull(c)) {
         now = now_us();
+        heard = now;
         finish(l, c, now);
         l->idle[l->n_idle++] = (int)(c - l->c);
       }
     }
-    if (l->requests == 0 && now > cut) {
+    if (l->n_idle < l->n && now > heard + SILENCE_US) {
       fail("the server does not answer", "");
     }
   }
@@ -311,10 +314,10 @@ static bool option(struct load *l, const char *arg)
 {
   const char *value = strchr(arg, '=');
   const size_t n = value != NULL ? (size_t)(value - arg) : 0;
-  const char *names[] = { "port",    "path", "users",    "keys", "connections",
-                          "seconds", "rate", "requests", "first" };
+  const char *names[] = { "port",    "path", "users",    "keys",  "connections",
+                          "seconds", "rate", "requests", "first", "order" };
   size_t which = 0;
-  while (which < 9 && (strlen(names[which]) != n || strncmp(names[which], arg, n) != 0)) {
+  while (which < 10 && (strlen(names[which]) != n || strncmp(names[which], arg, n) != 0)) {
     which++;
   }
   if (value == NULL) {
@@ -331,6 +334,7 @@ static bool option(struct load *l, const char *arg)
   case 6: l->rate = number; break;
   case 7: l->requests = (size_t)number; break;
   case 8: l->first = (uint32_t)number; break;
+  case 9: l->in_order = number != 0; break;
   default: return false;
   }
   return true;
@@ -348,7 +352,6 @@ int main(int argc, char **argv)
       l.n > MAX_CONNECTIONS) {
     fail("port, path and users are needed; connections are at most 512", "");
   }
-  prctl(PR_SET_TIMERSLACK, 1); // due means due, not 50 us later
   l.epoll = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < l.n; i++) {
     open_connection(&l, &l.c[i]);

@@ -90,6 +90,17 @@ function M.run(argv, log, limit)
   }
 end
 
+--- Numbers of the cores that this process may run on, ascending.
+function M.cores()
+  local f = assert(io.open("/proc/self/status"))
+  local list, out = f:read("*a"):match("Cpus_allowed_list:%s*(%S+)"), {}
+  f:close()
+  for from, to in list:gmatch("(%d+)-?(%d*)") do
+    for core = tonumber(from), tonumber(to) or tonumber(from) do table.insert(out, core) end
+  end
+  return out
+end
+
 local SIGTERM, PR_SET_PDEATHSIG = 15, 1
 
 --- Starts a program that goes on beside this one, and dies with it.
