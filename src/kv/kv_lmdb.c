@@ -87,24 +87,29 @@ static void lmdb_reader_close(struct kv_reader *reader)
   free(r);
 }
 
+// LMDB takes the last commit's number, then copies where its trees begin from the one of two pages
+// that belongs to even or odd numbers. A reader that slept in between, for two commits, has the
+// tree of the later one under the number of the first.
+static bool is_late(const struct lmdb_reader *r)
+{
+  MDB_envinfo info;
+  mdb_env_info(r->env->env, &info);
+  return info.me_last_txnid > mdb_txn_id(r->txn) + 1;
+}
+
 static int start_txn(struct lmdb_reader *r)
 {
-  if (r->txn) {
-    int rc = mdb_txn_renew(r->txn);
-    if (rc == 0) {
-      rc = mdb_cursor_renew(r->txn, r->cursor);
+  int rc = r->txn ? mdb_txn_renew(r->txn) : mdb_txn_begin(r->env->env, NULL, MDB_RDONLY, &r->txn);
+  while (rc == 0 && is_late(r)) {
+    mdb_txn_reset(r->txn);
+    rc = mdb_txn_renew(r->txn);
+  }
+  if (rc == 0) {
+    rc = r->cursor ? mdb_cursor_renew(r->txn, r->cursor)
+                   : mdb_cursor_open(r->txn, r->env->data, &r->cursor);
+    if (rc) {
+      mdb_txn_reset(r->txn);
     }
-    return rc;
-  }
-  int rc = mdb_txn_begin(r->env->env, NULL, MDB_RDONLY, &r->txn);
-  if (rc) {
-    r->txn = NULL;
-    return rc;
-  }
-  rc = mdb_cursor_open(r->txn, r->env->data, &r->cursor);
-  if (rc) {
-    mdb_txn_abort(r->txn);
-    r->txn = NULL;
   }
   return rc;
 }
