@@ -1,6 +1,7 @@
 --- Whether what was read would be read again: kv_unchanged, and the journal of changed keys behind it in LMDB.
 local ffi = require('ffi')
 local kv = require('spec.support.kv')
+local lmdb = require('spec.support.lmdb')
 local seeds = require('spec.support.seed')
 local stores = require('spec.support.kv_stores')
 
@@ -149,27 +150,11 @@ describe('kv lmdb journal', function()
     second:close()
   end)
 
-  -- The journal as it lies in the folder.
-  local function entries()
-    require('spec.support.lmdb')
-    local lmdb = ffi.load('lmdb')
-    local env, txn, dbi = ffi.new('void *[1]'), ffi.new('void *[1]'), ffi.new('unsigned[1]')
-    local stat = ffi.new('mdb_stat_t')
-    assert(lmdb.mdb_env_create(env) == 0 and lmdb.mdb_env_set_maxdbs(env[0], 4) == 0)
-    assert(lmdb.mdb_env_open(env[0], folder .. '/store', 0x20000, 438) == 0)
-    assert(lmdb.mdb_txn_begin(env[0], nil, 0x20000, txn) == 0)
-    assert(lmdb.mdb_dbi_open(txn[0], 'chronon.catalogue', 0, dbi) == 0)
-    assert(lmdb.mdb_stat(txn[0], dbi[0], stat) == 0)
-    lmdb.mdb_txn_abort(txn[0])
-    lmdb.mdb_env_close(env[0])
-    return tonumber(stat.entries)
-  end
-
   local function stored()
     store:close()
-    local n = entries()
+    local entries = lmdb.entries(folder .. '/store', 'chronon.catalogue')
     store = kv.open(url)
-    return n
+    return entries
   end
 
   it('forgets the oldest keys of a journal that is full', function()
@@ -202,5 +187,176 @@ describe('kv lmdb journal', function()
     assert.is_true(size > 4096 and size < 4120, size)
     assert.is_false((store:unchanged(early)))
     assert.is_true((store:unchanged(late)))
+  end)
+
+  -- Another process does this; what it says.
+  local function elsewhere(code)
+    local path = folder .. '/child.lua'
+    local file = assert(io.open(path, 'w'))
+    file:write("package.path = './?.lua;' .. package.path\nlocal folder = arg[1]\n", code)
+    file:close()
+    local pipe = assert(io.popen(("luajit %s '%s' 2>&1"):format(path, folder)))
+    assert.equal('done\n', pipe:read('*a'))
+    pipe:close()
+  end
+
+  it('hears of what another process commits', function()
+    local function put()
+      elsewhere([[
+        local store = require('spec.support.kv').open('lmdb:' .. folder .. '/store')
+        store:put('A', 'k', 'x', 5)
+        store:put('A', 'none', 'x', 5)
+        print('done')]])
+    end
+    assert.same({ k = false, other = true, B = true, none = false }, unchanged_after(put, wanted))
+    local function expire()
+      elsewhere([[
+        local store = require('spec.support.kv').open('lmdb:' .. folder .. '/store')
+        store:expire('B', 5)
+        print('done')]])
+    end
+    assert.same({ k = true, other = true, B = false, none = true }, unchanged_after(expire, wanted))
+  end)
+
+  it('is sure of nothing after a commit of a program that keeps no journal', function()
+    assert.is_true(unchanged_after(function() store:put('B', 'k', 'x', 1) end, wanted).k)
+    local function foreign()
+      elsewhere([[
+        require('spec.support.lmdb').put(folder .. '/store', 'chronon.catalogue', 'mforeign', 'x')
+        print('done')]])
+    end
+    local none = { k = false, other = false, B = false, none = false }
+    assert.same(none, unchanged_after(foreign, wanted))
+    assert.equal('x', store:mark('foreign'))
+    local function between()
+      store:put('B', 'k', 'x', 1)
+      foreign()
+      store:put('B', 'k', 'x', 2)
+    end
+    assert.same(none, unchanged_after(between, wanted))
+    local got = unchanged_after(function() store:put('B', 'k', 'x', 3) end, wanted)
+    assert.same({ k = true, other = true, B = false, none = true }, got)
+  end)
+
+  it('takes a folder of before the journal as one whose journal is empty', function()
+    store:close()
+    lmdb.put(folder .. '/store', 'chronon.catalogue', 'j', nil)
+    store = kv.open(url, false)
+    assert.same({ { 1, 'v' }, { 9, 'w' } }, store:get('A', 'k'))
+    local memory = store:remember({ { 'A', 'other' } })
+    store:put('B', 'k', 'x', 2)
+    assert.is_false((store:unchanged(memory)))
+    memory = store:remember({ { 'A', 'other' } })
+    store:put('B', 'k', 'x', 3)
+    assert.is_true((store:unchanged(memory)))
+  end)
+
+  it('does not believe watches of another hash', function()
+    local memory = store:remember({ { 'A', 'other' } })
+    local number = memory.snapshot + 1
+    store:put('B', 'k', 'x', 2)
+    local function rewrite(key, value)
+      store:close()
+      number = number + 1
+      lmdb.put(folder .. '/store', 'chronon.catalogue', key, value)
+      number = number + 1 -- a head that says that every commit kept the journal
+      local head = ffi.new('uint64_t[4]', 1, number, 1, 1)
+      lmdb.put(folder .. '/store', 'chronon.catalogue', 'j', ffi.string(head, 32))
+      store = kv.open(url)
+    end
+    rewrite('mforeign', 'x')
+    assert.is_true((store:unchanged(memory)))
+    rewrite('j' .. ('\0'):rep(7) .. string.char(memory.snapshot + 1, 0, 0), '\1\2\3\4\5\6\7\8')
+    assert.is_false((store:unchanged(memory)))
+  end)
+end)
+
+-- Random writes beside what was read at random snapshots: where kv_unchanged is sure, it is read again and compared.
+describe('kv lmdb journal', function()
+  local NAMES = { 'A', 'B', 'C', 'D', 'E' }
+
+  local function steps(url, random)
+    local all = { kv.open(url), kv.open(url) }
+    local function store() return all[random(1, 2)] end
+    local function key() return (random(1, 9) == 1 and ('long'):rep(150) or 'k') .. random(1, 12) end
+    local made = { A = true, B = true }
+    local function dataset()
+      local name
+      repeat name = NAMES[random(1, #NAMES)] until made[name]
+      return name
+    end
+    for name in pairs(made) do store():create(name) end
+
+    local function commit()
+      local puts = {}
+      for i = 1, random(1, 4) do
+        local put = { dataset(), key(), ('v'):rep(random(0, 5) == 0 and 3000 or 9) .. random(0, 9), random(1, 40) }
+        put.replace = random(1, 4) == 1
+        put.append = not put.replace and random(1, 3) == 1
+        puts[i] = put
+      end
+      store():commit(puts)
+    end
+    local function load()
+      local bulk = store():load(dataset(), random(1, 40))
+      for _ = 1, random(0, 9) do bulk:add(key(), 'loaded' .. random(0, 9)) end
+      if random(1, 3) == 1 then bulk:abort() else bulk:commit() end
+    end
+    local function create()
+      local name = NAMES[random(1, #NAMES)]
+      made[name] = true
+      store():create(name)
+    end
+    local function reopen()
+      for i = 1, 2 do all[i]:close() end
+      for i = 1, 2 do all[i] = kv.open(url) end
+    end
+    local function operate()
+      local what = random(1, 100)
+      if what <= 70 then return commit() end
+      if what <= 82 then return store():expire(dataset(), random(1, 30)) end
+      if what <= 90 then return store():commit({}, { { 'm', 'x' .. random(0, 9) } }) end
+      if what <= 95 then return load() end
+      if what <= 98 then return create() end
+      return reopen()
+    end
+    local function remember()
+      local wanted = {}
+      for i = 1, random(1, 3) do
+        wanted[i] = { NAMES[random(1, #NAMES)], key(), random(1, 2) == 1 and random(1, 40) or nil }
+      end
+      return store():remember(wanted)
+    end
+    local function close()
+      for i = 1, 2 do all[i]:close() end
+    end
+    return { operate = operate, remember = remember, store = store, close = close }
+  end
+
+  it('is never sure of what changed, and often of what did not', function()
+    local sure, unsure = 0, 0
+    for round = 1, 3 do
+      local random, seed = seeds.random('journal' .. round)
+      local folder = stores.folder()
+      local run, memories = steps('lmdb:' .. folder .. '/store', random), {}
+      for step = 1, 400 do
+        run.operate()
+        memories[#memories % 60 + 1] = run.remember()
+        memories[random(1, #memories)] = run.remember()
+        for _ = 1, 6 do
+          local memory = memories[random(1, #memories)]
+          local same, answers, now = run.store():unchanged(memory)
+          if same then
+            assert.same(memory.answers, answers, ('CHRONON_SEED=%d, step %d'):format(seed, step))
+            if memory.snapshot < now then sure = sure + 1 end
+          else
+            unsure = unsure + 1
+          end
+        end
+      end
+      run.close()
+      stores.remove(folder)
+    end
+    assert.is_true(sure > 500, sure .. ' of ' .. sure + unsure)
   end)
 end)

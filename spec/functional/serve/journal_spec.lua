@@ -1,0 +1,44 @@
+--- Threads of several processes that write one folder and keep what they read: a program in C, which
+--- ThreadSanitizer watches too.
+local BIN = (os.getenv('CHRONON_BIN') or ''):match('^(.*build/.*/)[^/]*$') or 'build/release/'
+
+describe('kept reads', function()
+  local path
+  before_each(function()
+    path = os.tmpname()
+    os.remove(path)
+  end)
+  after_each(function() os.execute('rm -rf ' .. path) end)
+
+  local function start(seed, ms)
+    return assert(io.popen(('%skv_threads lmdb:%s %d %d 2>&1'):format(BIN, path, ms, seed)))
+  end
+
+  local function check(pipe)
+    local text = pipe:read('*a')
+    pipe:close()
+    local commits, sure = text:match('^(%d+) commits, %d+ asked, (%d+) sure of an older snapshot, 0 wrong\n$')
+    assert(commits, text)
+    return tonumber(commits), tonumber(sure)
+  end
+
+  it('are as they would be read again, beside writers of this process and another', function()
+    local seed = os.time()
+    local first, second = start(seed, 2000), start(seed + 1, 2000)
+    for _, pipe in ipairs({ first, second }) do
+      local commits, sure = check(pipe)
+      assert.is_true(commits > 10 and sure > 10, ('%d commits, %d sure'):format(commits, sure))
+    end
+  end)
+
+  it('are so when a writer is killed', function()
+    local seed = os.time() + 2
+    local pipe = start(seed, 2500)
+    for round = 1, 4 do
+      os.execute(('%skv_threads lmdb:%s 9000 %d >/dev/null 2>&1 & pid=$!; sleep 0.%d; kill -9 $pid'):format(
+        BIN, path, seed + 10 * round, 2 + round))
+    end
+    local commits, sure = check(pipe)
+    assert.is_true(commits > 10 and sure > 10, ('%d commits, %d sure'):format(commits, sure))
+  end)
+end)
