@@ -233,7 +233,8 @@ describe('a kept answer', function()
     for _ = 1, 5 do
       for from = 1, 9000, 500 do same('group_by', 'team/gb.v1', body { unpack(users, from, from + 499) }, STOP + HOUR) end
     end
-    assert.is_true(resident() - before < 4096, resident() - before)
+    local quarantine = os.getenv('SPEC_PRELOAD') and 262144 or 0 -- ASan keeps what is freed
+    assert.is_true(resident() - before < 4096 + quarantine, resident() - before)
     assert.is_true(keeps:kept() - kept < 5 * 9000, keeps:kept() - kept)
     assert.is_true(kept_of('group_by', 'team/gb.v1', body { unpack(users, 1, 500) }, STOP + HOUR) > 450)
   end)
