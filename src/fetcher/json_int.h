@@ -4,10 +4,12 @@
 #include "fetcher/fetch_json.h"
 #include "fetcher/fetcher_int.h"
 
-/// A row whose answer was kept, in `kept` of its fetch_json.
-struct fj_kept {
+/// A row's question, in `questions` of its fetch_json, and its answer in `kept` if there is one.
+struct fj_asked {
   size_t at;
-  bool is;
+  size_t len;
+  uint64_t hash;
+  size_t answer_at;
 };
 
 struct fetch_json {
@@ -25,10 +27,10 @@ struct fetch_json {
   size_t *name_at;
   int32_t n_names;
   struct chn_buf kept; ///< answers, one behind the other
-  struct fj_kept *kept_rows;
-  bool *skip;
-  size_t kept_room;
-  struct chn_buf question;
+  struct chn_buf questions;
+  struct fj_asked *asked;
+  bool *skip; ///< of a row: its answer was kept
+  size_t asked_room;
   struct chn_buf watches;
   struct chn_buf answer; ///< of a row that is to be kept
 };

@@ -109,14 +109,29 @@ static void add_packed(struct fj_writing *w, size_t r, const char *bytes)
 
 // ---- what was kept ----------------------------------------------------------------------------
 
-static void fit_rows(struct fetch_json *j, size_t n)
+static struct keep_question question_of(const struct fetch_json *j, size_t r)
 {
-  if (n > j->kept_room) {
-    j->kept_room = n;
-    j->kept_rows = chn_realloc(j->kept_rows, n * sizeof *j->kept_rows);
-    j->skip = chn_realloc(j->skip, n * sizeof *j->skip);
+  const struct fj_asked *a = &j->asked[r];
+  return (struct keep_question){ j->questions.data + a->at, a->len, a->hash };
+}
+
+static void write_questions(struct fetch_json *j, const struct keep *k,
+                            const struct fetch_request *q)
+{
+  if (q->n > j->asked_room) {
+    j->asked_room = q->n;
+    j->asked = chn_realloc(j->asked, q->n * sizeof *j->asked);
+    j->skip = chn_realloc(j->skip, q->n * sizeof *j->skip);
   }
-  chn_buf_clear(&j->kept);
+  chn_buf_clear(&j->questions);
+  for (size_t r = 0; r < q->n; r++) {
+    struct fj_asked *a = &j->asked[r];
+    a->at = j->questions.len;
+    keep_add_question(q, r, &j->questions);
+    a->len = j->questions.len - a->at;
+    a->hash = keep_hash(j->questions.data + a->at, a->len);
+    keep_expect(k, a->hash);
+  }
 }
 
 /// Looks for all rows as of one snapshot; the number that was found.
@@ -124,26 +139,30 @@ static chn_status find_kept(struct fetch_json *j, struct fetch_session *s,
                             const struct fetch_request *q, size_t *found, uint64_t *snapshot,
                             struct chn_err *err)
 {
+  enum { AHEAD = 6 };
+  struct keep *k = s->fetcher->keep;
   const int64_t now = chn_now_ms();
   const chn_status status = kv_read_begin(s->reader, err);
   if (status != CHN_OK) {
     return status;
   }
   *snapshot = kv_read_snapshot(s->reader);
+  chn_buf_clear(&j->kept);
   for (size_t r = 0; r < q->n; r++) {
     const int64_t at = q->at != NULL && q->at[r] != INT64_MIN ? q->at[r] : now;
-    j->kept_rows[r].at = j->kept.len;
-    keep_question(q, r, &j->question);
-    j->skip[r] =
-        keep_find(s->fetcher->keep, j->question.data, j->question.len, at, s->reader, &j->kept);
+    const struct keep_question question = question_of(j, r);
+    if (r + AHEAD < q->n) {
+      keep_expect_soon(k, j->asked[r + AHEAD].hash);
+    }
+    j->asked[r].answer_at = j->kept.len;
+    j->skip[r] = keep_find(k, &question, at, s->reader, &j->kept);
     *found += j->skip[r] ? 1 : 0;
   }
   kv_read_end(s->reader);
   return CHN_OK;
 }
 
-static void write_row(struct fj_writing *w, struct fetch_session *s, struct fetch_json *j,
-                      const struct fetch_request *q, size_t r)
+static void write_row(struct fj_writing *w, struct fetch_session *s, struct fetch_json *j, size_t r)
 {
   const struct fetch_result *result = w->result;
   struct keep_terms terms;
@@ -152,9 +171,8 @@ static void write_row(struct fj_writing *w, struct fetch_session *s, struct fetc
     fj_add_row(w, r);
     return;
   }
-  keep_question(q, r, &j->question);
-  keep_put(s->fetcher->keep, j->question.data, j->question.len, &terms, j->answer.data,
-           j->answer.len);
+  const struct keep_question question = question_of(j, r);
+  keep_put(s->fetcher->keep, &question, &terms, j->answer.data, j->answer.len);
   add_packed(w, r, j->answer.data);
 }
 
@@ -190,9 +208,9 @@ static void write_all(struct fetch_json *j, struct fetch_session *s, const struc
   chn_buf_adds(out, "{\"results\":[");
   for (size_t r = 0; r < q->n; r++) {
     if (j->skip[r]) {
-      add_packed(&w, r, j->kept.data + j->kept_rows[r].at);
+      add_packed(&w, r, j->kept.data + j->asked[r].answer_at);
     } else {
-      write_row(&w, s, j, q, r);
+      write_row(&w, s, j, r);
     }
   }
   chn_buf_adds(out, "]}");
@@ -211,7 +229,7 @@ chn_status fetch_json_answer(struct fetch_json *j, struct fetch_session *s,
   if (f->keep == NULL || !q.plan->keeps || q.missing != NULL || q.refused != NULL || q.base) {
     return run_all(j, s, request, out, err);
   }
-  fit_rows(j, q.n);
+  write_questions(j, f->keep, &q);
   chn_status status = find_kept(j, s, &q, &found, &snapshot, err);
   if (status == CHN_OK && found < q.n) {
     q.skip = found > 0 ? j->skip : NULL;

@@ -32,10 +32,10 @@ void fetch_json_free(struct fetch_json *j)
   chn_buf_deinit(&j->names);
   free(j->name_at);
   chn_buf_deinit(&j->kept);
-  chn_buf_deinit(&j->question);
+  chn_buf_deinit(&j->questions);
   chn_buf_deinit(&j->watches);
   chn_buf_deinit(&j->answer);
-  free(j->kept_rows);
+  free(j->asked);
   free(j->skip);
   arena_deinit(&j->arena);
   free(j);

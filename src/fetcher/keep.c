@@ -34,9 +34,10 @@ struct entry {
   uint32_t size; ///< of all of it
 };
 
+/// Written under the lock; keep_expect_soon reads without it.
 struct slot {
-  uint64_t hash;
-  uint64_t at; ///< 0: empty
+  _Atomic(uint64_t) hash;
+  _Atomic(uint64_t) at; ///< 0: empty
 };
 
 struct shard {
@@ -84,9 +85,14 @@ void keep_free(struct keep *k)
 // ---- places -----------------------------------------------------------------------------------
 
 /// The high bits choose the shard, the low ones the set.
-static struct shard *shard_of(struct keep *k, uint64_t hash)
+static const struct shard *shard_of(const struct keep *k, uint64_t hash)
 {
   return &k->shards[(hash >> 32) % SHARDS];
+}
+
+static uint64_t get(const _Atomic(uint64_t) *x)
+{
+  return atomic_load_explicit(x, memory_order_relaxed);
 }
 
 static struct slot *set_of(const struct shard *s, uint64_t hash)
@@ -99,9 +105,9 @@ static uint8_t *place(const struct shard *s, uint64_t at)
   return s->ring + at % s->size;
 }
 
-static bool is_alive(const struct shard *s, const struct slot *slot)
+static bool is_alive(const struct shard *s, uint64_t at)
 {
-  return slot->at != 0 && s->head - slot->at <= s->size;
+  return at != 0 && s->head - at <= s->size;
 }
 
 static const uint8_t *watches_of(const struct entry *e)
@@ -115,16 +121,17 @@ static const uint8_t *question_of(const struct entry *e)
 }
 
 /// The slot of a question that is asked again, and its entry.
-static struct slot *find(const struct shard *s, uint64_t hash, const void *question, size_t len,
+static struct slot *find(const struct shard *s, const struct keep_question *q,
                          const struct entry **out)
 {
-  struct slot *set = set_of(s, hash);
+  struct slot *set = set_of(s, q->hash);
   for (int i = 0; i < WAYS; i++) {
-    if (set[i].hash != hash || !is_alive(s, &set[i])) {
+    const uint64_t at = get(&set[i].at);
+    if (get(&set[i].hash) != q->hash || !is_alive(s, at)) {
       continue;
     }
-    const struct entry *e = (const struct entry *)(const void *)place(s, set[i].at);
-    if (e->question_len == len && memcmp(question_of(e), question, len) == 0) {
+    const struct entry *e = (const struct entry *)(const void *)place(s, at);
+    if (e->question_len == q->len && memcmp(question_of(e), q->bytes, q->len) == 0) {
       *out = e;
       return &set[i];
     }
@@ -133,18 +140,18 @@ static struct slot *find(const struct shard *s, uint64_t hash, const void *quest
 }
 
 /// The slot that a new entry may have: the question's own, a dead one, the oldest.
-static struct slot *room_of(const struct shard *s, uint64_t hash, const void *question, size_t len)
+static struct slot *room_of(const struct shard *s, const struct keep_question *q)
 {
   const struct entry *old = NULL;
-  struct slot *slot = find(s, hash, question, len, &old);
-  struct slot *set = set_of(s, hash);
+  struct slot *slot = find(s, q, &old);
+  struct slot *set = set_of(s, q->hash);
   for (int i = 0; i < WAYS && slot == NULL; i++) {
-    slot = is_alive(s, &set[i]) ? NULL : &set[i];
+    slot = is_alive(s, get(&set[i].at)) ? NULL : &set[i];
   }
   if (slot == NULL) {
     slot = &set[0];
     for (int i = 1; i < WAYS; i++) {
-      slot = set[i].at < slot->at ? &set[i] : slot;
+      slot = get(&set[i].at) < get(&slot->at) ? &set[i] : slot;
     }
   }
   return slot;
@@ -162,55 +169,60 @@ static uint64_t make_room(struct shard *s, size_t size)
 
 // ---- putting and finding ----------------------------------------------------------------------
 
-void keep_put(struct keep *k, const void *question, size_t len, const struct keep_terms *terms,
-              const void *answer, size_t answer_len)
+uint64_t keep_hash(const void *bytes, size_t len)
 {
-  const uint64_t hash = chn_hash(question, len, 0);
-  struct shard *s = shard_of(k, hash);
+  return chn_hash(bytes, len, 0);
+}
+
+void keep_put(struct keep *k, const struct keep_question *q, const struct keep_terms *terms,
+              const void *answer, size_t len)
+{
+  struct shard *s = (struct shard *)shard_of(k, q->hash);
   const size_t watched = terms->n_watches * sizeof(uint32_t);
-  const size_t size = (sizeof(struct entry) + watched + len + answer_len + 7) & ~(size_t)7;
+  const size_t size = (sizeof(struct entry) + watched + q->len + len + 7) & ~(size_t)7;
   if (size > s->size / LARGEST_PART) {
     return;
   }
-  const struct entry e = { .hash = hash,
+  const struct entry e = { .hash = q->hash,
                            .snapshot = terms->snapshot,
                            .from = terms->from,
                            .until = terms->until,
                            .n_watches = terms->n_watches,
-                           .question_len = (uint32_t)len,
-                           .answer_len = (uint32_t)answer_len,
+                           .question_len = (uint32_t)q->len,
+                           .answer_len = (uint32_t)len,
                            .size = (uint32_t)size };
   pthread_mutex_lock(&s->lock);
-  struct slot *slot = room_of(s, hash, question, len);
-  *slot = (struct slot){ hash, make_room(s, size) };
-  uint8_t *at = place(s, slot->at);
-  memcpy(at, &e, sizeof e);
-  at += sizeof e;
+  struct slot *slot = room_of(s, q);
+  const uint64_t at = make_room(s, size);
+  atomic_store_explicit(&slot->hash, q->hash, memory_order_relaxed);
+  atomic_store_explicit(&slot->at, at, memory_order_relaxed);
+  uint8_t *to = place(s, at);
+  memcpy(to, &e, sizeof e);
+  to += sizeof e;
   if (watched > 0) {
-    memcpy(at, terms->watches, watched);
+    memcpy(to, terms->watches, watched);
   }
-  memcpy(at + watched, question, len);
-  memcpy(at + watched + len, answer, answer_len);
+  memcpy(to + watched, q->bytes, q->len);
+  memcpy(to + watched + q->len, answer, len);
   pthread_mutex_unlock(&s->lock);
 }
 
-bool keep_find(struct keep *k, const void *question, size_t len, int64_t at,
-               struct kv_reader *reader, struct chn_buf *out)
+bool keep_find(struct keep *k, const struct keep_question *q, int64_t at, struct kv_reader *reader,
+               struct chn_buf *out)
 {
   enum { MOST_WATCHES = 256 };
-  const uint64_t hash = chn_hash(question, len, 0);
-  struct shard *s = shard_of(k, hash);
+  struct shard *s = (struct shard *)shard_of(k, q->hash);
   const struct entry *found = NULL;
   struct entry e;
   uint32_t watches[MOST_WATCHES];
   const size_t before = out->len;
   pthread_mutex_lock(&s->lock);
-  bool good = find(s, hash, question, len, &found) != NULL && at >= found->from &&
-              at < found->until && found->n_watches <= MOST_WATCHES;
+  bool good = find(s, q, &found) != NULL && at >= found->from && at < found->until &&
+              found->n_watches <= MOST_WATCHES;
   if (good) {
     e = *found;
     memcpy(watches, watches_of(found), e.n_watches * sizeof *watches);
-    chn_buf_add(out, question_of(found) + len, e.answer_len);
+    chn_buf_add(out, question_of(found) + q->len, e.answer_len);
   }
   pthread_mutex_unlock(&s->lock);
   // Not under the lock: the store may have to look at what was written.
@@ -219,4 +231,24 @@ bool keep_find(struct keep *k, const void *question, size_t len, int64_t at,
     out->len = before;
   }
   return good && !out->truncated;
+}
+
+void keep_expect(const struct keep *k, uint64_t hash)
+{
+  __builtin_prefetch(set_of(shard_of(k, hash), hash));
+}
+
+void keep_expect_soon(const struct keep *k, uint64_t hash)
+{
+  enum { LINE = 64, LINES = 9 }; // of an entry, as many as mostly are
+  const struct shard *s = shard_of(k, hash);
+  const struct slot *set = set_of(s, hash);
+  for (int i = 0; i < WAYS; i++) {
+    if (get(&set[i].hash) == hash) {
+      const uint8_t *e = place(s, get(&set[i].at));
+      for (int l = 0; l < LINES; l++) {
+        __builtin_prefetch(e + l * LINE);
+      }
+    }
+  }
 }

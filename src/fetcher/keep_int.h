@@ -16,20 +16,32 @@ struct keep_terms {
 struct keep *keep_new(size_t bytes);
 void keep_free(struct keep *k);
 
+struct keep_question {
+  const void *bytes;
+  size_t len;
+  uint64_t hash; ///< keep_hash
+};
+uint64_t keep_hash(const void *bytes, size_t len);
+
 /// Keeps an answer to a question; one that is too large is not kept.
-void keep_put(struct keep *k, const void *question, size_t len, const struct keep_terms *terms,
-              const void *answer, size_t answer_len);
+void keep_put(struct keep *k, const struct keep_question *q, const struct keep_terms *terms,
+              const void *answer, size_t len);
 
 /// Appends the answer that is good at an instant for what `reader` reads now. False: there is none,
 /// and `out` is as before.
-bool keep_find(struct keep *k, const void *question, size_t len, int64_t at,
-               struct kv_reader *reader, struct chn_buf *out);
+bool keep_find(struct keep *k, const struct keep_question *q, int64_t at, struct kv_reader *reader,
+               struct chn_buf *out);
+
+/// Who will ask several questions says so of each, then again when its turn is near: waiting for
+/// memory is half of what an answer costs, and so it is waited for many at once.
+void keep_expect(const struct keep *k, uint64_t hash);
+void keep_expect_soon(const struct keep *k, uint64_t hash);
 
 /// Whether answers of a plan may be kept at all.
 bool keep_takes(const struct fetch_plan *plan);
 
-/// The question that row r of a request asks.
-void keep_question(const struct fetch_request *q, size_t r, struct chn_buf *out);
+/// Appends the bytes of the question that row r of a request asks.
+void keep_add_question(const struct fetch_request *q, size_t r, struct chn_buf *out);
 
 /// The terms of row r, which has no errors, of the one request that the session ran last; false:
 /// its answer is not to be kept. Watches are put into `watches`.

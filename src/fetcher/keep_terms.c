@@ -53,9 +53,8 @@ static void add_key(const struct row_col *c, size_t r, struct chn_buf *out)
   }
 }
 
-void keep_question(const struct fetch_request *q, size_t r, struct chn_buf *out)
+void keep_add_question(const struct fetch_request *q, size_t r, struct chn_buf *out)
 {
-  chn_buf_clear(out);
   chn_buf_add(out, &q->plan->id, sizeof q->plan->id);
   for (int32_t i = 0; i < q->plan->keys.n_fields; i++) {
     add_key(&q->keys[i], r, out);
