@@ -71,6 +71,8 @@ struct chronon_options {
   const char *warehouse;    /* folder of the log's tables; NULL: nothing is logged */
   const char *log_table;    /* NULL: logs.served. Rows of the samplePercent of each join */
   const char *schema_table; /* NULL: logs.served_schemas */
+  int64_t answer_cache;     /* bytes of answers that chronon_fetch_json keeps, of all sessions, as
+                               long as nothing changes them (LMDB stores); 0: none */
 };
 
 /* Opens the store: CHRONON_E_NOT_FOUND where its folder is missing. Redis connects when first

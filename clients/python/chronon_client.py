@@ -54,6 +54,7 @@ class _Options(ctypes.Structure):
         ("warehouse", ctypes.c_char_p),
         ("log_table", ctypes.c_char_p),
         ("schema_table", ctypes.c_char_p),
+        ("answer_cache", ctypes.c_int64),
     ]
 
 
@@ -104,14 +105,14 @@ class Client:
     """An opened store. Close it, or use it in a `with`."""
 
     def __init__(self, store, *, repo=None, metadata_ttl_ms=0, batch_cache=0, log_warehouse=None, log_table=None,
-                 schema_table=None, library=None):
+                 schema_table=None, answer_cache=0, library=None):
         self._lib = _load(library)
         self._local = threading.local()
         self._sessions = []
         self._lock = threading.Lock()
         self._handle = ctypes.c_void_p()
         options = _Options(_bytes(store), _bytes(repo), metadata_ttl_ms, batch_cache, _bytes(log_warehouse),
-                           _bytes(log_table), _bytes(schema_table))
+                           _bytes(log_table), _bytes(schema_table), answer_cache)
         handle, error = ctypes.c_void_p(), _Error()
         self._check(self._lib.chronon_open(options, handle, error), error)
         self._handle = handle

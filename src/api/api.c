@@ -37,6 +37,7 @@ static chn_status open_all(chronon *c, const struct chronon_options *o, struct c
   const struct fetcher_options f = { .repo = o->repo,
                                      .ttl_ms = o->metadata_ttl_ms,
                                      .batch_cache = o->batch_cache,
+                                     .answer_cache = o->answer_cache,
                                      .refresh_in_background = true };
   if (o->store == NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "options.store is NULL: lmdb:DIR or redis://HOST");

@@ -78,23 +78,28 @@ static const int64_t *instants(chronon_session *s, size_t n, int64_t at)
   return s->at;
 }
 
-static chn_status fetch(chronon_session *s, enum chronon_of of, const char *name, const char *body,
-                        size_t len, int64_t at, struct chn_err *err)
+/// What is asked of the fetcher; the answer before is gone.
+static chn_status read_request(chronon_session *s, enum chronon_of of, const char *name,
+                               const char *body, size_t len, int64_t at,
+                               struct fetch_request *request, struct chn_err *err)
 {
-  struct fetch_request request;
-  struct fetch_result *result = &s->answer.result;
   arena_deinit(&s->answer.arena);
   s->answer = (chronon_answer){ 0 };
   chn_status status = take_plan(s, of, name, err);
   if (status == CHN_OK) {
-    status = fetch_json_read(s->json, s->plan, body, len, &request, err);
+    status = fetch_json_read(s->json, s->plan, body, len, request, err);
   }
-  if (status != CHN_OK) {
-    return status;
+  if (status == CHN_OK) {
+    request->at = instants(s, request->n, at);
+    request->base = s->owner->log != NULL && fetch_log_wants(s->plan);
   }
-  request.at = instants(s, request.n, at);
-  request.base = s->owner->log != NULL && fetch_log_wants(s->plan);
-  status = fetch_run(s->fetch, &request, 1, result, err);
+  return status;
+}
+
+static chn_status run(chronon_session *s, const struct fetch_request *request, struct chn_err *err)
+{
+  struct fetch_result *result = &s->answer.result;
+  const chn_status status = fetch_run(s->fetch, request, 1, result, err);
   if (status != CHN_OK) {
     *result = (struct fetch_result){ 0 };
     return status;
@@ -109,8 +114,12 @@ int chronon_fetch(chronon_session *s, enum chronon_of of, const char *name,
 {
   struct chn_err err = { 0 };
   chn_status status = write_keys(s, keys, n_keys, n_rows, &err);
+  struct fetch_request request;
   if (status == CHN_OK) {
-    status = fetch(s, of, name, chn_buf_str(&s->body), s->body.len, at, &err);
+    status = read_request(s, of, name, chn_buf_str(&s->body), s->body.len, at, &request, &err);
+  }
+  if (status == CHN_OK) {
+    status = run(s, &request, &err);
   }
   if (status != CHN_OK) {
     return api_error(&err, error);
@@ -124,12 +133,21 @@ int chronon_fetch_json(chronon_session *s, enum chronon_of of, const char *name,
                        struct chronon_error *error)
 {
   struct chn_err err = { 0 };
-  if (fetch(s, of, name, keys, len, at, &err) != CHN_OK) {
+  struct fetch_request request;
+  chn_status status = read_request(s, of, name, keys, len, at, &request, &err);
+  chn_buf_clear(&s->text);
+  if (status == CHN_OK && !detailed && !request.base) {
+    status = fetch_json_answer(s->json, s->fetch, &request, &s->text, &err);
+  } else if (status == CHN_OK) {
+    status = run(s, &request, &err);
+    if (status == CHN_OK) {
+      fetch_json_write(s->json, &s->answer.result,
+                       detailed ? FETCH_JSON_DETAILED : FETCH_JSON_PLAIN, &s->text);
+    }
+  }
+  if (status != CHN_OK) {
     return api_error(&err, error);
   }
-  chn_buf_clear(&s->text);
-  fetch_json_write(s->json, &s->answer.result, detailed ? FETCH_JSON_DETAILED : FETCH_JSON_PLAIN,
-                   &s->text);
   *out = chn_buf_str(&s->text);
   *out_len = s->text.len;
   return CHRONON_OK;
