@@ -4,8 +4,9 @@
 //
 //     offset  size  what
 //     0       2     n, the features; 0xFFFF: the row has none, not even an empty object
-//     2       2n    the length of each feature's text; 0xFFFF: it is absent
-//     2+2n          the texts, one behind the other
+//     2       4     what all present names and texts take, without the first comma
+//     6       2n    the length of each feature's text; 0xFFFF: it is absent
+//     6+2n          the texts, one behind the other
 //
 // A row that can be kept is written from these bytes also the first time, so that there is one way.
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "fetcher/json_int.h"
 #include "fetcher/keep_int.h"
 
-enum { NONE = UINT16_MAX };
+enum { NONE = UINT16_MAX, SIZE_AT = 2, LENGTHS_AT = 6 };
 
 // ---- the bytes --------------------------------------------------------------------------------
 
@@ -25,42 +26,34 @@ static bool pack(struct fetch_json *j, const struct fetch_result *q, size_t r)
   struct chn_buf *out = &j->answer;
   const bool values = q->rows[r] == FETCH_ROW_VALUES;
   const uint16_t n = values ? (uint16_t)j->n_names : NONE;
-  chn_buf_clear(out);
+  uint32_t size = 0;
   if (j->n_names >= NONE) {
     return false;
   }
-  chn_buf_add(out, &n, sizeof n);
-  for (int32_t c = 0; c < j->n_names && values; c++) {
-    static const uint16_t none = NONE;
-    chn_buf_add(out, &none, sizeof none);
-  }
+  chn_buf_clear(out);
+  char *head = chn_buf_extend(out, LENGTHS_AT + (values ? n * sizeof n : 0));
+  memcpy(head, &n, sizeof n);
   for (int32_t c = 0; c < j->n_names && values; c++) {
     const uint8_t cell = q->cells[(size_t)c * q->n + r];
     const size_t from = out->len;
-    if (cell == FETCH_ABSENT) {
-      continue;
-    }
+    uint16_t len = NONE;
     if (cell == FETCH_NULL) {
       chn_buf_add(out, "null", 4);
-    } else {
+    } else if (cell == FETCH_VALUE) {
       fetch_json_value(&q->cols[c], r, FETCH_JSON_PLAIN, out);
     }
-    const size_t len = out->len - from;
-    if (len >= NONE || out->truncated) {
+    if (out->len - from >= NONE || out->truncated) {
       return false;
     }
-    const uint16_t small = (uint16_t)len;
-    memcpy(out->data + sizeof n + (size_t)c * sizeof small, &small, sizeof small);
+    if (cell != FETCH_ABSENT) {
+      len = (uint16_t)(out->len - from);
+      size += (uint32_t)(j->name_at[c + 1] - j->name_at[c]) + len;
+    }
+    memcpy(out->data + LENGTHS_AT + (size_t)c * sizeof len, &len, sizeof len);
   }
+  size -= size > 0 ? 1 : 0;
+  memcpy(out->data + SIZE_AT, &size, sizeof size);
   return true;
-}
-
-/// The length of feature c's text; NONE: it is absent.
-static uint16_t length_of(const char *bytes, int32_t c)
-{
-  uint16_t len = 0;
-  memcpy(&len, bytes + ((size_t)c + 1) * sizeof len, sizeof len);
-  return len;
 }
 
 static char *copy(char *to, const char *from, size_t n)
@@ -72,24 +65,22 @@ static char *copy(char *to, const char *from, size_t n)
 /// Names and texts in turns, in one piece of memory: this is most of what a kept answer costs.
 static void add_values(struct fj_writing *w, uint16_t n, const char *bytes)
 {
-  const struct fetch_json *j = w->j;
-  const char *text = bytes + ((size_t)n + 1) * sizeof n;
-  size_t size = 0;
-  for (int32_t c = 0; c < n; c++) {
-    const uint16_t len = length_of(bytes, c);
-    size += len != NONE ? j->name_at[c + 1] - j->name_at[c] + len : 0;
-  }
-  size -= size > 0 ? 1 : 0; // no comma before the first
+  const char *lengths = bytes + LENGTHS_AT;
+  const char *text = lengths + n * sizeof n;
+  const char *names = w->j->names.data;
+  const size_t *at = w->j->name_at;
+  uint32_t size = 0;
+  memcpy(&size, bytes + SIZE_AT, sizeof size);
   char *to = chn_buf_extend(w->out, size);
-  bool first = true;
+  size_t comma = 1; // not before the first
   for (int32_t c = 0; c < n && to != NULL; c++) {
-    const uint16_t len = length_of(bytes, c);
+    uint16_t len = 0;
+    memcpy(&len, lengths + (size_t)c * sizeof len, sizeof len);
     if (len != NONE) {
-      const size_t from = j->name_at[c] + (first ? 1 : 0);
-      to = copy(to, j->names.data + from, j->name_at[c + 1] - from);
+      to = copy(to, names + at[c] + comma, at[c + 1] - at[c] - comma);
       to = copy(to, text, len);
       text += len;
-      first = false;
+      comma = 0;
     }
   }
 }

@@ -7,10 +7,29 @@
 #include "fetcher/fetch_json.h"
 #include "fetcher/json_int.h"
 
+static bool is_plain(const char *s, size_t len)
+{
+  bool plain = true;
+  for (size_t i = 0; i < len; i++) {
+    const unsigned char c = (unsigned char)s[i];
+    plain &= c >= 0x20 && c != '"' && c != '\\';
+  }
+  return plain;
+}
+
 void fj_string(const char *s, size_t len, struct chn_buf *out)
 {
   static const char short_escapes[] = "\bb\tt\nn\ff\rr\"\"\\\\";
   size_t from = 0;
+  if (is_plain(s, len)) {
+    char *to = chn_buf_extend(out, len + 2);
+    if (to != NULL) {
+      to[0] = '"';
+      memcpy(to + 1, s, len);
+      to[len + 1] = '"';
+    }
+    return;
+  }
   chn_buf_addc(out, '"');
   for (size_t i = 0; i < len; i++) {
     const unsigned char c = (unsigned char)s[i];
