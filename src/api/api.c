@@ -98,6 +98,7 @@ int chronon_session_open(chronon *c, chronon_session **out, struct chronon_error
   s->owner = c;
   s->fetch = fetch;
   s->json = fetch_json_new();
+  s->body.max = s->text.max = CHN_BUF_MAX; // the process is the caller's
   *out = s;
   return CHRONON_OK;
 }

@@ -46,7 +46,9 @@ static chn_status write_keys(chronon_session *s, const struct chronon_key *keys,
     codec_json_end(&w, '}');
   }
   codec_json_end(&w, ']');
-  return status;
+  return status == CHN_OK && s->body.truncated
+             ? chn_fail(err, CHN_E_ARGUMENT, "the keys are more than 1 GiB: ask for fewer rows")
+             : status;
 }
 
 // ---- fetching ---------------------------------------------------------------------------------
@@ -144,6 +146,9 @@ int chronon_fetch_json(chronon_session *s, enum chronon_of of, const char *name,
       fetch_json_write(s->json, &s->answer.result,
                        detailed ? FETCH_JSON_DETAILED : FETCH_JSON_PLAIN, &s->text);
     }
+  }
+  if (status == CHN_OK && s->text.truncated) {
+    status = chn_fail(&err, CHN_E_MEMORY, "the answer has more than 1 GiB: ask for fewer keys");
   }
   if (status != CHN_OK) {
     return api_error(&err, error);

@@ -1,17 +1,29 @@
 #include "base/buf.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 
+/// False; ends the process where nobody looks, who would take the beginning for the whole.
+static bool refuse(struct chn_buf *b, size_t more)
+{
+  if (b->max == 0) {
+    fprintf(stderr, "chronon: a text or value of more than 1 GiB (%zu bytes and %zu more)\n",
+            b->len, more);
+    exit(1);
+  }
+  b->truncated = true;
+  return false;
+}
+
 static bool reserve(struct chn_buf *b, size_t more)
 {
-  const size_t max = b->max ? b->max : (size_t)1 << 30;
-  if (more > max || b->len > max - more) {
-    b->truncated = true;
-    return false;
+  const size_t max = b->max ? b->max : (size_t)CHN_BUF_MAX;
+  if (b->truncated || more > max || b->len > max - more) {
+    return refuse(b, more);
   }
   if (b->len + more + 1 > b->cap) {
     size_t cap = b->cap ? b->cap : 64;
@@ -80,7 +92,9 @@ void chn_buf_addf(struct chn_buf *b, const char *fmt, ...)
   va_copy(again, ap);
   const int n = vsnprintf(NULL, 0, fmt, ap);
   va_end(ap);
-  if (n > 0 && reserve(b, (size_t)n)) {
+  if (n < 0) { // more than an int counts
+    refuse(b, (size_t)INT_MAX + 1);
+  } else if (n > 0 && reserve(b, (size_t)n)) {
     vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
     b->len += (size_t)n;
   }

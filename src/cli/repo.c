@@ -52,7 +52,10 @@ static chn_status read_teams(struct cli_context *ctx, struct chn_err *err)
   }
   fclose(f);
   const chn_status status =
-      codec_json_parse(&ctx->arena, chn_buf_str(&text), text.len, path, &ctx->repo.teams, err);
+      text.truncated
+          ? chn_fail(err, CHN_E_CORRUPT, "%s: larger than %d bytes", path, CODEC_JSON_MAX_BYTES)
+          : codec_json_parse(&ctx->arena, chn_buf_str(&text), text.len, path, &ctx->repo.teams,
+                             err);
   chn_buf_deinit(&text);
   return status;
 }

@@ -106,7 +106,8 @@ struct row_schema avro_columns(struct arena *a, const struct avro_schema *record
 // ---- rows -------------------------------------------------------------------------------------
 
 /// Appends row `row` of a record's columns: cols[i] is field i. Fails with CHN_E_ARGUMENT on a null
-/// where there is no union (in lists and maps), naming the field; *out is then as before.
+/// where there is no union (in lists and maps), naming the field, and with CHN_E_MEMORY over
+/// out->max; *out is then as before.
 chn_status avro_encode(const struct avro_schema *record, const struct row_col *cols, size_t row,
                        struct chn_buf *out, struct chn_err *err);
 

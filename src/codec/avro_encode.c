@@ -139,13 +139,16 @@ chn_status avro_encode(const struct avro_schema *record, const struct row_col *c
 {
   struct writer w = { .out = out, .err = err };
   const size_t before = out->len;
+  const bool full = out->truncated;
   chn_status status = put_fields(&w, record, cols, row);
   if (status == CHN_OK && out->truncated) {
-    status = chn_fail(err, CHN_E_MEMORY, "a row of more than 1 GiB");
+    status = chn_fail(err, CHN_E_MEMORY,
+                      "the encoded row goes over %zu bytes, with those before it", out->max);
   }
   if (status != CHN_OK && out->data != NULL) {
     out->len = before;
     out->data[before] = '\0';
+    out->truncated = full;
   }
   return status;
 }

@@ -6,7 +6,9 @@
 
 struct fetch_json *fetch_json_new(void)
 {
-  return chn_calloc(1, sizeof(struct fetch_json));
+  struct fetch_json *j = chn_calloc(1, sizeof *j);
+  j->kept.max = j->answer.max = CHN_BUF_MAX;
+  return j;
 }
 
 static void free_builders(struct fetch_json *j)

@@ -40,6 +40,7 @@ chn_status commit_open(const struct writer_options *o, struct commit **out, stru
   struct commit *c = chn_calloc(1, sizeof *c);
   struct arena a = { 0 };
   c->o = o;
+  c->values.max = CHN_BUF_MAX;
   c->target = target_new(o->form);
   const char *name = model_dataset(&a, o->form->serving->name, "_STREAMING");
   chn_status s = kv_dataset(o->store, name, &c->dataset, err);

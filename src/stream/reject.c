@@ -31,6 +31,7 @@ struct stream_rejects *stream_rejects_new(const struct reject_options *o)
 {
   struct stream_rejects *r = chn_calloc(1, sizeof *r);
   r->o = *o;
+  r->json.max = CHN_BUF_MAX;
   pthread_mutex_init(&r->lock, NULL);
   return r;
 }
@@ -132,7 +133,6 @@ static chn_status keep(struct stream_rejects *r, const struct reject_sink *sink,
 {
   write_json(r, m, reason, why, true);
   if (r->json.truncated || (sink->most > 0 && r->json.len > sink->most)) {
-    r->json.truncated = false;
     write_json(r, m, reason, why, false); // topic and offset tell where the rest lies
   }
   return sink->put(sink->self, r->json.data, r->json.len, err);

@@ -181,6 +181,7 @@ bool fs_read(const char *path, struct chn_buf *out)
   if (fd < 0) {
     return false;
   }
+  out->max = CHN_BUF_MAX;
   char bytes[8192];
   ssize_t n;
   while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR)) {

@@ -33,7 +33,7 @@ void fs_remove(const char *path);
 /// Writes `len` bytes to `path` through a hidden file beside it, which is synced and renamed.
 chn_status fs_write(const char *path, const char *bytes, size_t len, struct chn_err *err);
 
-/// Reads a whole file; false when it cannot be read.
+/// Reads a whole file; false when it cannot be read, or has more than CHN_BUF_MAX bytes.
 bool fs_read(const char *path, struct chn_buf *out);
 
 /// Forces a folder's entries to the disk.

@@ -209,3 +209,13 @@ void sp_set_text(duckdb_vector out, idx_t i, const char *s, size_t len)
 {
   duckdb_vector_assign_string_element_len(out, i, s, len);
 }
+
+bool sp_set_buf(duckdb_function_info info, duckdb_vector out, idx_t i, const struct chn_buf *b)
+{
+  if (b->truncated) {
+    duckdb_scalar_function_set_error(info, "SQL: a function made a text of more than 1 GiB");
+    return false;
+  }
+  sp_set_text(out, i, chn_buf_str(b), b->len);
+  return true;
+}

@@ -322,9 +322,8 @@ static void cast_string(duckdb_function_info info, duckdb_data_chunk in, duckdb_
   if (pass_through(in, out, &r, DUCKDB_TYPE_VARCHAR)) {
     return;
   }
-  struct chn_buf b = { 0 };
+  struct chn_buf b = { .max = SP_MAX_TEXT };
   const idx_t n = duckdb_data_chunk_get_size(in);
-  (void)info;
   for (idx_t i = 0; i < n; i++) {
     if (sp_is_null(&r, i)) {
       sp_set_null(out, i);
@@ -332,7 +331,9 @@ static void cast_string(duckdb_function_info info, duckdb_data_chunk in, duckdb_
     }
     chn_buf_clear(&b);
     sp_print(&b, &r, i);
-    sp_set_text(out, i, chn_buf_str(&b), b.len);
+    if (!sp_set_buf(info, out, i, &b)) {
+      break;
+    }
   }
   chn_buf_deinit(&b);
 }

@@ -82,10 +82,15 @@ void sp_copy_nulls(duckdb_data_chunk in, duckdb_vector out);
 
 void sp_set_text(duckdb_vector out, idx_t i, const char *s, size_t len);
 
+/// Row i from a buffer whose `max` is SP_MAX_TEXT; false, and the query fails, where it was not
+/// enough.
+bool sp_set_buf(duckdb_function_info info, duckdb_vector out, idx_t i, const struct chn_buf *b);
+
 // ---- conversions ------------------------------------------------------------------------------
 
 enum {
-  SP_MAX_NUMBER = 64, ///< bytes that hold any number or instant as text
+  SP_MAX_NUMBER = 64,       ///< bytes that hold any number or instant as text
+  SP_MAX_TEXT = CHN_BUF_MAX ///< bytes of a text that a function makes
 };
 
 /// The text without the blanks and control characters around it, as Spark's casts trim it.

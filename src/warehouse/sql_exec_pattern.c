@@ -156,7 +156,7 @@ static void bad_letter(duckdb_function_info info, char letter)
 static void run_format(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[2];
-  struct chn_buf b = { 0 };
+  struct chn_buf b = { .max = SP_MAX_TEXT };
   sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
   sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
   const idx_t n = duckdb_data_chunk_get_size(in);
@@ -177,7 +177,9 @@ static void run_format(duckdb_function_info info, duckdb_data_chunk in, duckdb_v
         bad_letter(info, one.letter);
       }
     }
-    sp_set_text(out, i, chn_buf_str(&b), b.len);
+    if (!sp_set_buf(info, out, i, &b)) {
+      break;
+    }
   }
   chn_buf_deinit(&b);
 }

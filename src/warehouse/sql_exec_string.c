@@ -159,7 +159,7 @@ static void run_pad(duckdb_function_info info, duckdb_data_chunk in, duckdb_vect
 {
   struct sp_reader r[3];
   open_all(in, r, 3);
-  struct chn_buf b = { 0 };
+  struct chn_buf b = { .max = SP_MAX_TEXT };
   const bool left = duckdb_scalar_function_get_extra_info(info) != NULL;
   const idx_t n = duckdb_data_chunk_get_size(in);
   for (idx_t i = 0; i < n; i++) {
@@ -187,7 +187,9 @@ static void run_pad(duckdb_function_info info, duckdb_data_chunk in, duckdb_vect
     if (left && pad.len && want.i > have) {
       chn_buf_add(&b, s.s, s.len);
     }
-    sp_set_text(out, i, chn_buf_str(&b), b.len);
+    if (!sp_set_buf(info, out, i, &b)) {
+      break;
+    }
   }
   chn_buf_deinit(&b);
 }
@@ -222,7 +224,7 @@ static void run_concat_ws(duckdb_function_info info, duckdb_data_chunk in, duckd
   struct sp_reader separator;
   const idx_t columns = duckdb_data_chunk_get_column_count(in);
   const idx_t n = duckdb_data_chunk_get_size(in);
-  struct chn_buf b = { 0 };
+  struct chn_buf b = { .max = SP_MAX_TEXT };
   struct sp_reader *r = calloc(columns, sizeof *r);
   if (!r) {
     duckdb_scalar_function_set_error(info, "out of memory");
@@ -241,7 +243,9 @@ static void run_concat_ws(duckdb_function_info info, duckdb_data_chunk in, duckd
     for (idx_t c = 1; c < columns; c++) {
       join_one(&b, &r[c], i, &s, &first);
     }
-    sp_set_text(out, i, chn_buf_str(&b), b.len);
+    if (!sp_set_buf(info, out, i, &b)) {
+      break;
+    }
   }
   chn_buf_deinit(&b);
   free(r);
@@ -290,10 +294,9 @@ static void run_radix(duckdb_function_info info, duckdb_data_chunk in, duckdb_ve
 static void run_hex_bytes(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r;
-  struct chn_buf b = { 0 };
+  struct chn_buf b = { .max = SP_MAX_TEXT };
   sp_open(&r, duckdb_data_chunk_get_vector(in, 0));
   const idx_t n = duckdb_data_chunk_get_size(in);
-  (void)info;
   for (idx_t i = 0; i < n; i++) {
     const struct sp_value v = sp_get(&r, i);
     if (v.kind == SP_NULL) {
@@ -304,7 +307,9 @@ static void run_hex_bytes(duckdb_function_info info, duckdb_data_chunk in, duckd
     for (uint32_t k = 0; k < v.len; k++) {
       chn_buf_addf(&b, "%02X", (uint8_t)v.s[k]);
     }
-    sp_set_text(out, i, chn_buf_str(&b), b.len);
+    if (!sp_set_buf(info, out, i, &b)) {
+      break;
+    }
   }
   chn_buf_deinit(&b);
 }
@@ -321,10 +326,9 @@ static int digit_of(char c)
 static void run_unhex(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r;
-  struct chn_buf b = { 0 };
+  struct chn_buf b = { .max = SP_MAX_TEXT };
   sp_open(&r, duckdb_data_chunk_get_vector(in, 0));
   const idx_t n = duckdb_data_chunk_get_size(in);
-  (void)info;
   for (idx_t i = 0; i < n; i++) {
     const struct sp_value v = sp_get(&r, i);
     bool ok = v.kind == SP_STRING;
@@ -335,10 +339,10 @@ static void run_unhex(duckdb_function_info info, duckdb_data_chunk in, duckdb_ve
       ok = high < 16 && low < 16;
       chn_buf_addc(&b, (char)(high * 16 + low));
     }
-    if (ok) {
-      sp_set_text(out, i, chn_buf_str(&b), b.len);
-    } else {
+    if (!ok) {
       sp_set_null(out, i);
+    } else if (!sp_set_buf(info, out, i, &b)) {
+      break;
     }
   }
   chn_buf_deinit(&b);

@@ -202,10 +202,9 @@ static void json(struct chn_buf *b, const struct sp_reader *r, idx_t i)
 static void run_to_json(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r;
-  struct chn_buf b = { 0 };
+  struct chn_buf b = { .max = SP_MAX_TEXT };
   sp_open(&r, duckdb_data_chunk_get_vector(in, 0));
   const idx_t n = duckdb_data_chunk_get_size(in);
-  (void)info;
   for (idx_t i = 0; i < n; i++) {
     if (sp_is_null(&r, i)) {
       sp_set_null(out, i);
@@ -213,7 +212,9 @@ static void run_to_json(duckdb_function_info info, duckdb_data_chunk in, duckdb_
     }
     chn_buf_clear(&b);
     json(&b, &r, i);
-    sp_set_text(out, i, chn_buf_str(&b), b.len);
+    if (!sp_set_buf(info, out, i, &b)) {
+      break;
+    }
   }
   chn_buf_deinit(&b);
 }

@@ -3,8 +3,6 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 400 }; // longer names are cut
-
 static void print(struct chn_buf *b, const struct sql_node *n);
 
 static void print_list(struct chn_buf *b, const struct sql_node *n, int32_t from)
@@ -182,7 +180,7 @@ const char *sql_spark_name(struct arena *a, const struct sql_node *n)
   if (n->kind == SQL_FIELD) {
     return n->text;
   }
-  struct chn_buf b = { .max = NAME_MAX_BYTES };
+  struct chn_buf b = { 0 };
   print(&b, n);
   const char *name = arena_strdup(a, chn_buf_str(&b));
   chn_buf_deinit(&b);

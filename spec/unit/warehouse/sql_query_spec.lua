@@ -82,6 +82,13 @@ describe('warehouse sql', function()
     assert.equal('upper(s)|count(1)|(sum(i) + 1)|x|Day|ds|CAST(ds AS DATE)|(i IS NULL)', names)
   end)
 
+  it('names long expressions whole: those that end differently are two columns', function()
+    local long = ("concat(s, '%s')"):format(('x'):rep(500))
+    local shown = long:gsub("'", '')
+    local _, names = lines(("SELECT upper(%s), upper(%s) || 'b', upper(%s) || 'c' FROM data.ev"):format(long, long, long))
+    assert.equal(('upper(CONCAT)|concat(upper(CONCAT), b)|concat(upper(CONCAT), c)'):gsub('CONCAT', shown), names)
+  end)
+
   it('finds the tables of a query behind WITH, subqueries and back-quotes', function()
     assert.same({ 'a.b', 'e.f', 'C.d', 'view1', 'g.h' }, (duck.names('sql_query_tables', [[
       WITH x AS (SELECT * FROM a.b), y AS (SELECT * FROM x)
