@@ -1,13 +1,15 @@
 // A client of many connections that stay open, in one thread, for our server and for the bare one.
 //
 //     serve_load port=P path=/v1/... users=U [first=0] [keys=1] [order=0] [connections=8]
-//                [seconds=5] [rate=R] [requests=N]
+//                [seconds=5] [rate=R] [requests=N] [body=TEXT%TEXT] [key=TEXT%TEXT]
 //
 // Closed loop: each connection asks again as soon as it has its answer. With `rate` it is open:
 // requests are due at fixed instants, whoever is late, and times count from when a request was due.
 // A body asks for `keys` random ones of U users, from number `first` on; with order=1 for the next
-// ones. `seconds` is when it stops asking, after N requests if that is sooner. Prints lines
-// `name value`.
+// ones. `seconds` is when it stops asking, after N requests if that is sooner. For servers that are
+// asked in other words: a body is `body`, `[%]` if it is not told, with the keys in place of its
+// first %, and a key is `key`, `{"user_id":"%"}`, with the user in place of it. Prints lines `name
+// value`.
 //
 // It never sleeps. Waking a client that does is the server's work, within the send of its answer,
 // and a server that is slower than the client pays for it at every request, while a faster one
@@ -29,7 +31,7 @@
 enum {
   MAX_CONNECTIONS = 512,
   EVENTS = 64,
-  KEY_ROOM = 32,
+  USER_BYTES = 11, ///< of user_000000
   READ_ROOM = 1 << 16,
   SILENCE_US = 60000000
 };
@@ -48,9 +50,19 @@ struct connection {
   size_t body; ///< of them the body's
 };
 
+/// A text with a place in it.
+struct around {
+  const char *before;
+  int n_before;
+  const char *after;
+  int n_after;
+};
+
 struct load {
   int port;
   const char *path;
+  struct around body;
+  struct around key;
   uint32_t first;
   uint32_t users;
   int keys;
@@ -106,20 +118,37 @@ static uint64_t next_random(uint64_t *state)
 
 // ---- a request --------------------------------------------------------------------------------
 
+/// False when the text has no place.
+static bool split(struct around *a, const char *text)
+{
+  const char *at = strchr(text, '%');
+  if (at == NULL) {
+    return false;
+  }
+  *a = (struct around){ text, (int)(at - text), at + 1, (int)strlen(at + 1) };
+  return true;
+}
+
+/// Bytes of a body: keys stand between commas.
+static size_t body_bytes(const struct load *l)
+{
+  const int key = l->key.n_before + USER_BYTES + l->key.n_after;
+  return (size_t)(l->body.n_before + l->keys * (key + 1) - 1 + l->body.n_after);
+}
+
 static void write_request(struct load *l, struct connection *c)
 {
-  const size_t body = 2 + (size_t)l->keys * strlen("{\"user_id\":\"user_000000\"},") - 1;
   char *at = c->out;
   at += sprintf(at,
                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                "Content-Length: %zu\r\n\r\n[",
-                l->path, body);
+                "Content-Length: %zu\r\n\r\n%.*s",
+                l->path, body_bytes(l), l->body.n_before, l->body.before);
   for (int i = 0; i < l->keys; i++) {
     const uint64_t which = l->in_order ? l->asked++ : next_random(&l->state);
-    at += sprintf(at, "%s{\"user_id\":\"user_%06u\"}", i ? "," : "",
-                  l->first + (unsigned)(which % l->users));
+    at += sprintf(at, "%s%.*suser_%06u%s", i ? "," : "", l->key.n_before, l->key.before,
+                  l->first + (unsigned)(which % l->users), l->key.after);
   }
-  *at++ = ']';
+  at += sprintf(at, "%s", l->body.after);
   c->out_len = (size_t)(at - c->out);
   c->out_at = 0;
 }
@@ -204,10 +233,12 @@ static bool pull(struct connection *c)
 
 static void check_body(const struct connection *c)
 {
-  if (memmem(c->in, c->in_len, "_exception", 10) != NULL ||
-      memmem(c->in, c->in_len, "Failure", 7) != NULL) {
-    c->in[c->in_len] = '\0';
-    fail("an answer with errors:", c->in);
+  const char *bad[] = { "_exception", "Failure", "\"NOT_FOUND\"" };
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    if (memmem(c->in, c->in_len, bad[i], strlen(bad[i])) != NULL) {
+      c->in[c->in_len] = '\0';
+      fail("an answer with errors:", c->in);
+    }
   }
 }
 
@@ -285,7 +316,7 @@ static void open_connection(struct load *l, struct connection *c)
   }
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   fcntl(c->fd, F_SETFL, O_NONBLOCK);
-  c->out = grow(NULL, strlen(l->path) + 256 + (size_t)l->keys * KEY_ROOM);
+  c->out = grow(NULL, strlen(l->path) + 256 + body_bytes(l));
   struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
   epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &e);
 }
@@ -314,10 +345,10 @@ static bool option(struct load *l, const char *arg)
 {
   const char *value = strchr(arg, '=');
   const size_t n = value != NULL ? (size_t)(value - arg) : 0;
-  const char *names[] = { "port",    "path", "users",    "keys",  "connections",
-                          "seconds", "rate", "requests", "first", "order" };
+  const char *names[] = { "port", "path",     "users", "keys",  "connections", "seconds",
+                          "rate", "requests", "first", "order", "body",        "key" };
   size_t which = 0;
-  while (which < 10 && (strlen(names[which]) != n || strncmp(names[which], arg, n) != 0)) {
+  while (which < 12 && (strlen(names[which]) != n || strncmp(names[which], arg, n) != 0)) {
     which++;
   }
   if (value == NULL) {
@@ -335,6 +366,8 @@ static bool option(struct load *l, const char *arg)
   case 7: l->requests = (size_t)number; break;
   case 8: l->first = (uint32_t)number; break;
   case 9: l->in_order = number != 0; break;
+  case 10: return split(&l->body, value);
+  case 11: return split(&l->key, value);
   default: return false;
   }
   return true;
@@ -343,9 +376,11 @@ static bool option(struct load *l, const char *arg)
 int main(int argc, char **argv)
 {
   static struct load l = { .keys = 1, .n = 8, .seconds = 5, .state = 11 };
+  split(&l.body, "[%]");
+  split(&l.key, "{\"user_id\":\"%\"}");
   for (int i = 1; i < argc; i++) {
     if (!option(&l, argv[i])) {
-      fail("unknown option", argv[i]);
+      fail("not a good option:", argv[i]);
     }
   }
   if (l.port == 0 || l.path == NULL || l.users == 0 || l.users > 1000000 || l.keys < 1 || l.n < 1 ||
