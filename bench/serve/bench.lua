@@ -3,6 +3,7 @@
 --- What is compared runs in turns, three times, for the same seconds; medians count. Only ratios
 --- mean something where others use the machine too.
 local data = require "bench.serve.data"
+local feast = require "bench.serve.feast.bench"
 local http = require "bench.serve.http"
 local proc = require "bench.support.proc"
 local report = require "bench.support.report"
@@ -99,40 +100,45 @@ local function measure_inproc(run, cases)
   return results
 end
 
---- What --only names: cases, and over HTTP variants of them.
+--- What --only names: cases, over HTTP variants of them, and Feast.
 local function split_only(o)
-  local names, wanted = {}, {}
+  local names, wanted, peer = {}, {}, o.name == "fetch-http" and not o.only
   for name in (o.only or ""):gmatch("[^,]+") do
-    if http.kinds[o.name] and http.is_variant(name) then
+    if o.name == "fetch-http" and name == "feast" then
+      peer = true
+    elseif http.kinds[o.name] and http.is_variant(name) then
       wanted[name] = true
     else
       table.insert(names, name)
     end
   end
-  return { scale = o.scale, only = names[1] and table.concat(names, ",") }, wanted
+  local cases = o.only ~= "feast" and data.cases { scale = o.scale, only = names[1] and table.concat(names, ",") } or {}
+  return cases, wanted, peer
 end
 
---- @return function print, table[] results, string how
+--- @return function print, table[] results, string how, table? of Feast
 local function measure(run, o)
-  local filtered, wanted = split_only(o)
-  local cases = data.cases(filtered)
+  local cases, wanted, peer = split_only(o)
   if not http.kinds[o.name] then return print_inproc, measure_inproc(run, cases), ("%d fetches"):format(CALLS) end
   local server_side = http.open(run)
-  local good, results = pcall(server_side.measure, server_side, o, cases, wanted)
+  local good, results, of_peer = pcall(function()
+    return server_side:measure(o, cases, wanted), peer and feast.measure(server_side) or nil
+  end)
   server_side:close()
   if not good then error(results, 0) end
-  return http.kinds[o.name].print, results, server_side:how()
+  return http.kinds[o.name].print, results, server_side:how(), of_peer
 end
 
 function M.run(o)
   local run = setmetatable({ requests = o.requests, turns = turns, data = data.prepare(o) }, Run)
-  local show, results, how = measure(run, o)
+  local show, results, how, of_peer = measure(run, o)
   print(("%s: %d users, %s, medians of %d rounds, load %s"):format(o.name, run.data.users, how, ROUNDS,
     report.command("cut -d' ' -f1 /proc/loadavg")))
-  local json = show(results)
+  local json = results[1] and show(results) or {}
+  local json_of_peer = of_peer and feast.print(of_peer) or false
   print(report.json {
-    { "bench", o.name }, { "cases", json }, { "users", run.data.users }, { "requests", o.requests or false },
-    { "machine", report.machine() }, { "date", report.date() },
+    { "bench", o.name }, { "cases", json }, { "feast", json_of_peer }, { "users", run.data.users },
+    { "requests", o.requests or false }, { "machine", report.machine() }, { "date", report.date() },
   })
 end
 

@@ -128,11 +128,14 @@ end
 
 -- ---- the client -------------------------------------------------------------------------------
 
---- What a process has used, in steps of 10 ms.
+--- What a server's processes have used, in steps of 10 ms.
 local function cpu_seconds(server)
-  local user, system = data.slurp(("/proc/%d/stat"):format(server.pid)):match("%) %S+" .. (" %S+"):rep(10) ..
-    " (%d+) (%d+)")
-  return (tonumber(user) + tonumber(system)) / 100
+  local seconds = 0
+  for _, pid in ipairs(proc.family(server.pid)) do
+    local user, system = data.slurp(("/proc/%d/stat"):format(pid)):match("%) %S+" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+    seconds = seconds + (tonumber(user) + tonumber(system)) / 100
+  end
+  return seconds + (server.beside and cpu_seconds(server.beside) or 0)
 end
 
 --- Rows that our server has answered from its cache.
@@ -141,20 +144,26 @@ local function kept_rows(server)
   return tonumber(text:match("\nchronon_answers_kept_total (%S+)")) or 0
 end
 
---- One run of the client against a server; `more` are its further options. `kept_share` is of our server's rows.
+--- One run of the client against a server, asked for the texts of `words` (options of serve_load) with the numbers `o`.
+function Http:ask(server, words, o)
+  local argv = { self.data.build .. "/serve_load", "port=" .. server.port }
+  for _, word in ipairs(words) do table.insert(argv, word) end
+  for name, value in pairs(o) do table.insert(argv, ("%s=%.10g"):format(name, value)) end
+  local before = cpu_seconds(server)
+  local r = self.run:numbers("load", on(self.client_core, argv), LIMIT_SECONDS + o.seconds)
+  r.cpu_us = (cpu_seconds(server) - before) / r.requests * 1e6
+  return r
+end
+
+--- The same for features of a case; `more` are further options. `kept_share` is of our server's rows.
 function Http:load(server, case, more)
   local o = {
     first = case.first, users = case.users, seconds = SECONDS, connections = CONNECTIONS, keys = 1,
   }
   for name, value in pairs(more or {}) do o[name] = value end
-  local argv = {
-    self.data.build .. "/serve_load", "port=" .. server.port,
-    ("path=/v1/features/join/bench%%2Fserving.%s?at=%s"):format(case.join, data.at(case)),
-  }
-  for name, value in pairs(o) do table.insert(argv, ("%s=%.0f"):format(name, value)) end
-  local before, kept = cpu_seconds(server), kept_rows(server)
-  local r = self.run:numbers("load", on(self.client_core, argv), LIMIT_SECONDS + o.seconds)
-  r.cpu_us = (cpu_seconds(server) - before) / r.requests * 1e6
+  local kept = kept_rows(server)
+  local path = ("path=/v1/features/join/bench%%2Fserving.%s?at=%s"):format(case.join, data.at(case))
+  local r = self:ask(server, { path }, o)
   r.kept_share = (kept_rows(server) - kept) / (r.requests * o.keys)
   return r
 end

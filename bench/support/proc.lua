@@ -53,6 +53,15 @@ function M.anonymous(pid)
   return (tonumber(kb) or 0) / 1024
 end
 
+--- A process and those that it has started, if it is there.
+function M.family(pid)
+  local out = { pid }
+  local f = io.open(("/proc/%d/task/%d/children"):format(pid, pid))
+  for child in (f and f:read("*a") or ""):gmatch("%d+") do table.insert(out, tonumber(child)) end
+  if f then f:close() end
+  return out
+end
+
 local function seconds_of(timeval)
   return tonumber(timeval.s) + tonumber(timeval.us) * 1e-6
 end
