@@ -34,7 +34,7 @@ end
 
 --- A program in the folder of a store; without telemetry, where a version has any, and with a home of its own.
 function Feast:within(store, argv)
-  local out = { "env", "-C", self:folder(store), "HOME=" .. self.home, "FEAST_USAGE=False" }
+  local out = { "env", "-C", self:folder(store), "HOME=" .. self.home, "FEAST_USAGE=False", "PYTHONDONTWRITEBYTECODE=1" }
   for _, a in ipairs(argv) do table.insert(out, a) end
   return out
 end
