@@ -112,8 +112,9 @@ local function split_only(o)
       table.insert(names, name)
     end
   end
-  local cases = o.only ~= "feast" and data.cases { scale = o.scale, only = names[1] and table.concat(names, ",") } or {}
-  return cases, wanted, peer
+  local only = names[1] and table.concat(names, ",")
+  local peer_alone = peer and o.only and not only and not next(wanted)
+  return peer_alone and {} or data.cases { scale = o.scale, only = only }, wanted, peer
 end
 
 --- @return function print, table[] results, string how, table? of Feast
