@@ -42,6 +42,21 @@ local function check_events(group_by, source, path)
   end
 end
 
+local ORDERED = { [agg.OPERATIONS.FIRST] = true, [agg.OPERATIONS.LAST] = true, [agg.OPERATIONS.FIRST_K] = true,
+  [agg.OPERATIONS.LAST_K] = true }
+
+local function check_untimed(group_by, path)
+  for i, aggregation in ipairs(group_by.aggregations or {}) do
+    if aggregation.windows and #aggregation.windows > 0 then
+      fail(path .. '.query.time_column', 'is missing: aggregations[%d] has windows', i)
+    end
+    if ORDERED[aggregation.operation] then
+      fail(path .. '.query.time_column', 'is missing: aggregations[%d] is %s, which goes by the time of the rows', i,
+        agg.OPERATION_NAMES[aggregation.operation])
+    end
+  end
+end
+
 local function check_source(group_by, source, path)
   if source.events then
     check_events(group_by, source, path)
@@ -51,11 +66,7 @@ local function check_source(group_by, source, path)
         'the left side of the parent join has no topic: use a plain source over its output table instead')
     end
   else
-    for i, aggregation in ipairs(group_by.aggregations or {}) do
-      if aggregation.windows and #aggregation.windows > 0 and not source.entities.query.timeColumn then
-        fail(path .. '.query.time_column', 'is missing: aggregations[%d] has windows', i)
-      end
-    end
+    if not source.entities.query.timeColumn then check_untimed(group_by, path) end
   end
 end
 

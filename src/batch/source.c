@@ -164,10 +164,12 @@ static chn_status entity_scan(struct source_scan *s, struct days range, struct c
   return status;
 }
 
-static bool has_windows(const struct model_group_by *gb)
+static bool asks_for_time(const struct model_group_by *gb)
 {
   for (int32_t i = 0; i < gb->n_aggregations; i++) {
-    if (gb->aggregations[i].n_windows > 0) {
+    const enum model_operation op = gb->aggregations[i].operation;
+    if (gb->aggregations[i].n_windows > 0 || op == MODEL_OP_FIRST || op == MODEL_OP_LAST ||
+        op == MODEL_OP_FIRST_K || op == MODEL_OP_LAST_K) {
       return true;
     }
   }
@@ -190,7 +192,7 @@ static chn_status write_source(struct source_scan *s, struct batch_job *job,
   }
   if (model_source_is_entities(src)) {
     status = entity_scan(s, range, err);
-    s->timed = has_windows(gb);
+    s->timed = asks_for_time(gb);
   } else {
     const struct model_event_source none = { 0 };
     status = event_bounds(s, gb, src->events != NULL ? src->events : &none, range, err);

@@ -93,7 +93,9 @@ static chn_status check_time(const struct row_schema *schema, const struct sourc
   const int32_t at = row_schema_find(schema, "ts");
   const char *column = source_time_column(s->query);
   if (at < 0) {
-    return CHN_OK;
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "the rows have no time, which events, windows, FIRST and LAST need; give the "
+                    "source a time_column in epoch milliseconds");
   }
   switch (schema->fields[at].type->kind) {
   case ROW_STRING:

@@ -25,6 +25,11 @@ local function group_by(sources, more)
   return g
 end
 
+local function entities(aggregation)
+  return group_by({ { entities = { snapshotTable = 'data.ev', query = query { timeColumn = false } } } },
+    { aggregations = { aggregation } })
+end
+
 local NAMED = { metaData = { name = 'g' } }
 
 local function join(left, more)
@@ -147,6 +152,9 @@ describe('a scan', function()
     ['a setup must be CREATE [OR REPLACE] TEMPORARY VIEW'] = group_by { events { setups = { 'SELEC 1' } } },
     ['loads a Java class'] = group_by { events { setups = { "CREATE TEMPORARY FUNCTION f AS 'com.x.F'" } } },
     ['is a string, and times are epoch milliseconds'] = group_by { events { timeColumn = 'CAST(ts AS STRING)' } },
+    ['source 1: table data.ev: the rows have no time, which events, windows, FIRST and LAST need; give the source'] =
+      entities { inputColumn = 'v', operation = 3 },
+    ['the rows have no time'] = entities { inputColumn = 'v', operation = 7, windows = { { length = 1, timeUnit = 1 } } },
     ['skew key "nope" is not a key of any part'] = join(LEFT, { skewKeys = { nope = { "'a'" } } }),
     [ [[key "user" is int, and the left's "user" is string; cast one of them]] ] = join(LEFT,
       { joinParts = { { groupBy = group_by({ events { selects = { user = 'length(user)', v = 'v' } } }, NAMED) } } }),

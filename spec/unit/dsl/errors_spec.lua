@@ -151,6 +151,16 @@ describe('a GroupBy refuses', function()
       .. " aggregations = { c.Aggregation { input_column = 'd', windows = { '1d' } } } }")
   end)
 
+  for operation, name in pairs({ ['LAST'] = 'LAST', ['FIRST_K(2)'] = 'FIRST_K' }) do
+    it('the first or last of entities without time: ' .. operation, function()
+      group_by_says('GroupBy.sources[1].query.time_column: is missing: aggregations[2] is ' .. name
+        .. ', which goes by the time of the rows',
+        "gb { sources = c.EntitySource { snapshotTable = 't', query = c.Query {} },"
+        .. " aggregations = { c.Aggregation { input_column = 'd', operation = c.Operation.COUNT },"
+        .. " c.Aggregation { input_column = 'd', operation = c.Operation." .. operation .. " } } }")
+    end)
+  end
+
   it('a parent join without a stream', function()
     group_by_says('GroupBy.sources[1].join: the left side of the parent join has no topic',
       "local parent = c.Join { left = events(), right_parts = {} }\n"
@@ -161,7 +171,7 @@ describe('a GroupBy refuses', function()
     group_by_says('GroupBy.is_incremental: needs c.Accuracy.SNAPSHOT',
       'gb { is_incremental = true, accuracy = c.Accuracy.TEMPORAL }')
     group_by_says('GroupBy.sources[1]: is_incremental takes event sources only',
-      "gb { is_incremental = true, sources = c.EntitySource { snapshotTable = 't', query = c.Query {} } }")
+      "gb { is_incremental = true, sources = c.EntitySource { snapshotTable = 't', query = c.Query { time_column = 'ts' } } }")
   end)
 
   it('sources that select different columns', function()
