@@ -322,7 +322,7 @@ static chn_status aggregate_step(struct work *w, const char *sql, struct chn_err
   if (status == CHN_OK) {
     status = scan_run(w->job, &r, err);
   }
-  if (status == CHN_OK && !w->entities) {
+  if (status == CHN_OK) {
     status = source_check_times(w->job, w->gb, model_infer_accuracy(w->gb), w->step, newest, err);
   }
   drop_keys(w);

@@ -258,7 +258,7 @@ static chn_status scan_answers(struct work *w, struct chn_err *err)
     .user = w,
   };
   const chn_status status = scan_run(w->job, &r, err);
-  return status == CHN_OK && !w->entities && q->n > 0
+  return status == CHN_OK && q->n > 0
              ? source_check_times(w->job, w->gb, w->accuracy, w->scan_range, newest, err)
              : status;
 }

@@ -164,12 +164,22 @@ static chn_status entity_scan(struct source_scan *s, struct days range, struct c
   return status;
 }
 
-static bool asks_for_time(const struct model_group_by *gb)
+static bool has_windows(const struct model_group_by *gb)
+{
+  for (int32_t i = 0; i < gb->n_aggregations; i++) {
+    if (gb->aggregations[i].n_windows > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool asks_for_order(const struct model_group_by *gb)
 {
   for (int32_t i = 0; i < gb->n_aggregations; i++) {
     const enum model_operation op = gb->aggregations[i].operation;
-    if (gb->aggregations[i].n_windows > 0 || op == MODEL_OP_FIRST || op == MODEL_OP_LAST ||
-        op == MODEL_OP_FIRST_K || op == MODEL_OP_LAST_K) {
+    if (op == MODEL_OP_FIRST || op == MODEL_OP_LAST || op == MODEL_OP_FIRST_K ||
+        op == MODEL_OP_LAST_K) {
       return true;
     }
   }
@@ -192,7 +202,7 @@ static chn_status write_source(struct source_scan *s, struct batch_job *job,
   }
   if (model_source_is_entities(src)) {
     status = entity_scan(s, range, err);
-    s->timed = asks_for_time(gb);
+    s->timed = has_windows(gb) || asks_for_order(gb);
   } else {
     const struct model_event_source none = { 0 };
     status = event_bounds(s, gb, src->events != NULL ? src->events : &none, range, err);
@@ -240,7 +250,7 @@ chn_status source_check_times(struct batch_job *job, const struct model_group_by
   for (int32_t i = 0; i < gb->n_sources && status == CHN_OK && doubts; i++) {
     struct chn_buf text = { 0 };
     struct source_scan s;
-    if (!model_source_is_entities(&gb->sources[i])) {
+    if (!model_source_is_entities(&gb->sources[i]) || has_windows(gb)) {
       status = write_source(&s, job, gb, &gb->sources[i], accuracy, range, &text, err);
       if (status == CHN_OK && scan_check_times(&s, chn_buf_str(&text), err) != CHN_OK) {
         status = chn_wrap(err, "table %s", s.table);

@@ -36,8 +36,8 @@ chn_status source_check_unit(const char *column, int64_t n, int64_t oldest, int6
                              struct chn_err *err);
 
 /// Called after a scan; looks at sources where `newest`, the greatest ts it read (INT64_MIN where
-/// it read no row), is not believable, or where there are several. Fails where all times of an
-/// event source are in seconds or microseconds, which would silently give an empty table.
+/// it read no row), is not believable, or where there are several. Fails where all times of events,
+/// or of entities with windows, are in seconds or microseconds, which would silently give nothing.
 chn_status source_check_times(struct batch_job *job, const struct model_group_by *gb,
                               enum model_accuracy accuracy, struct days range, int64_t newest,
                               struct chn_err *err);

@@ -158,6 +158,10 @@ chn_status scan_check(const struct source_scan *s, const char *select, struct ch
 static const int64_t TIME_MIN = 31536000000;
 static const int64_t TIME_MAX = 4102473599999;
 
+/// What has other letters is an expression, and stands in parentheses where it is a part of one.
+static const char NAME_LETTERS[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.`";
+
 const char *source_time_column(const struct model_query *q)
 {
   return q != NULL && q->time_column != NULL ? q->time_column : "ts";
@@ -165,28 +169,31 @@ const char *source_time_column(const struct model_query *q)
 
 bool scan_doubts(int64_t newest)
 {
-  return newest < TIME_MIN;
+  return newest < TIME_MIN || newest > TIME_MAX;
 }
 
 chn_status source_check_unit(const char *column, int64_t n, int64_t oldest, int64_t newest,
                              struct chn_err *err)
 {
   char ds[CHN_DS_SIZE];
+  const bool name = strspn(column, NAME_LETTERS) == strlen(column);
+  const char *open = name ? "" : "(";
+  const char *close = name ? "" : ")";
   if (n > 0 && newest < TIME_MIN) {
     return chn_fail(err, CHN_E_ARGUMENT,
                     "time_column \"%s\": all %lld times lie near 1970 (the newest is %lld, on %s): "
-                    "likely seconds, where milliseconds are meant; write time_column = \"%s * "
+                    "likely seconds, where milliseconds are meant; write time_column = \"%s%s%s * "
                     "1000\"",
                     column, (long long)n, (long long)newest,
-                    chn_ds_of_day(chn_day_of_ms(newest), ds), column);
+                    chn_ds_of_day(chn_day_of_ms(newest), ds), open, column, close);
   }
   if (n > 0 && oldest > TIME_MAX) {
     return chn_fail(
         err, CHN_E_ARGUMENT,
         "time_column \"%s\": all %lld times lie after the year 2100 (the oldest is %lld): "
         "likely micro- or nanoseconds, where milliseconds are meant; write time_column = "
-        "\"%s div 1000\"",
-        column, (long long)n, (long long)oldest, column);
+        "\"%s%s%s div 1000\"",
+        column, (long long)n, (long long)oldest, open, column, close);
   }
   return CHN_OK;
 }

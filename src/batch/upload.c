@@ -254,7 +254,7 @@ static chn_status aggregate(struct work *w, struct days range, const char *sql, 
     .user = w,
   };
   chn_status status = scan_run(w->job, &r, err);
-  if (status == CHN_OK && !w->entities) {
+  if (status == CHN_OK) {
     status = source_check_times(w->job, w->gb, model_infer_accuracy(w->gb), range, newest, err);
   }
   drop_keys(w);

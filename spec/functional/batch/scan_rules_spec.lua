@@ -25,8 +25,8 @@ local function group_by(sources, more)
   return g
 end
 
-local function entities(aggregation)
-  return group_by({ { entities = { snapshotTable = 'data.ev', query = query { timeColumn = false } } } },
+local function entities(aggregation, time)
+  return group_by({ { entities = { snapshotTable = 'data.ev', query = query { timeColumn = time or false } } } },
     { aggregations = { aggregation } })
 end
 
@@ -177,6 +177,9 @@ describe('a scan', function()
           group_by { events(), events(other) },
         ['part g: source 2: table data.ev: time_column "ts ' .. factor .. '"'] =
           join(LEFT, { joinParts = { { groupBy = group_by({ events(), events(other) }, NAMED) } } }),
+        ['source 1: table data.ev: time_column "ts ' .. factor .. '": all 4 times lie ' .. unit] =
+          entities({ inputColumn = 'v', operation = 7, windows = { { length = 1, timeUnit = 1 } } }, 'ts ' .. factor),
+        ['write time_column = "(ts ' .. factor .. ') '] = group_by { events(other) },
         ['left: time_column "ts": all 4 times lie ' .. unit] = join({ selects = { user = 'user' },
           timeColumn = 'ts ' .. factor }),
       }) do
