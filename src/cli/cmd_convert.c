@@ -2,7 +2,6 @@
 // lua/convert; here are the files.
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "compile/compile.h"
 #include "lua/shell.h"
 #include "model/json.h"
+#include "warehouse/fs.h"
 
 // ---- what lua/convert calls -------------------------------------------------------------------
 
@@ -139,14 +139,6 @@ static chn_status find_all(struct found *f, struct chn_err *err)
 
 // ---- the scratch repo -------------------------------------------------------------------------
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-  (void)st;
-  (void)flag;
-  (void)at;
-  return remove(path);
-}
-
 static chn_status read_teams(struct cli_convert *c, struct chn_err *err)
 {
   const char *path = arena_printf(&c->ctx->arena, "%s/teams.json", c->ctx->repo.root);
@@ -168,14 +160,13 @@ static chn_status read_teams(struct cli_convert *c, struct chn_err *err)
 static chn_status make_scratch(struct cli_convert *c, struct chn_err *err)
 {
   const char *tmp = getenv("TMPDIR");
-  char *path =
-      arena_printf(&c->ctx->arena, "%s/chronon-convert-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-  if (!mkdtemp(path)) {
-    return chn_fail(err, CHN_E_IO, "%s: %s", path, strerror(errno));
+  const chn_status s = fs_temp(&c->ctx->arena, tmp && *tmp ? tmp : "/tmp", "chronon-convert-",
+                               &c->scratch, &c->lock, err);
+  if (s != CHN_OK) {
+    return s;
   }
-  c->scratch = path;
   const char *why =
-      cli_convert_write(c, arena_printf(&c->ctx->arena, "%s/teams.json", path), c->teams);
+      cli_convert_write(c, arena_printf(&c->ctx->arena, "%s/teams.json", c->scratch), c->teams);
   return why ? chn_fail(err, CHN_E_IO, "%s", why) : CHN_OK;
 }
 
@@ -198,7 +189,7 @@ static int convert(struct cli_convert *c)
     luart_shell_close(sh);
   }
   if (c->scratch) {
-    nftw(c->scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    fs_temp_remove(c->scratch, c->lock);
   }
   return s == CHN_OK ? code : cli_fail(c->ctx, &err, false);
 }

@@ -32,6 +32,7 @@ struct cli_convert {
   int32_t n_confs;
   const char *teams;   ///< the text of teams.json
   const char *scratch; ///< a repo with that teams.json, for trials
+  int lock;            ///< of that folder
   const char *output;  ///< folder that the files go to
   bool force;          ///< over files that are there
   bool to_stdout;      ///< instead of files

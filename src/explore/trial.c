@@ -298,12 +298,11 @@ chn_status trial_open(const struct trial_options *o, struct trial **out, struct 
 {
   struct trial *t = chn_calloc(1, sizeof *t);
   struct arena a = { 0 };
-  char *root = arena_printf(&a, "%s/chronon-test-XXXXXX", temporary());
+  const char *root = NULL;
   t->options = *o;
-  chn_status s = CHN_OK;
-  if (mkdtemp(root) == NULL) {
-    s = chn_fail(err, CHN_E_IO, "no temporary folder %s: %s; TMPDIR names another place", root,
-                 strerror(errno));
+  chn_status s = fs_temp(&a, temporary(), "chronon-test-", &root, &t->lock, err);
+  if (s != CHN_OK) {
+    chn_wrap(err, "a temporary folder, for which TMPDIR may name another place");
   } else {
     const struct wh_options options = { .root = arena_printf(&a, "%s/warehouse", root),
                                         .threads = o->threads,
@@ -331,7 +330,7 @@ void trial_close(struct trial *t)
   wh_close(t->wh);
   luart_free(t->lua);
   if (t->folder != NULL) {
-    fs_remove(t->folder);
+    fs_temp_remove(t->folder, t->lock);
   }
   free(t->folder);
   free(t->root);

@@ -12,6 +12,7 @@ struct trial {
   struct luart *lua;
   struct wh *wh;
   char *folder;    ///< temporary, of all below
+  int lock;        ///< of the folder
   char *root;      ///< of the warehouse
   char *rows;      ///< file that rows go through on their way to Parquet
   int32_t written; ///< tables so far

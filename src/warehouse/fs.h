@@ -51,6 +51,14 @@ chn_status fs_lock(const char *path, int *fd, struct chn_err *err);
 chn_status fs_lock_shared(const char *path, int *fd, struct chn_err *err);
 void fs_unlock(const char *path, int fd);
 
+/// A new folder `<parent>/<prefix>XXXXXX` of this user alone, which *fd keeps locked until the
+/// process ends. Those beside it whose process was killed are removed first, as fs_temp_sweep does
+/// by itself; fs_temp_remove gives it back.
+chn_status fs_temp(struct arena *a, const char *parent, const char *prefix, const char **path,
+                   int *fd, struct chn_err *err);
+void fs_temp_sweep(const char *parent, const char *prefix);
+void fs_temp_remove(const char *path, int fd);
+
 /// Puts `from` in the place of `to`, which may exist or not, at once where the system can. What was
 /// at `to` is then at `from`, or at `aside` where it cannot.
 chn_status fs_swap(const char *from, const char *to, const char *aside, struct chn_err *err);

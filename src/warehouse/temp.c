@@ -1,8 +1,7 @@
 // Where spilled data go: a hidden folder in the warehouse, so on a disk that holds its tables.
 //
-// `<root>/.tmp-<hex>/` holds a file `lock`, which stays locked as long as its process lives, the
-// folder `sql` of DuckDB and one numbered folder for each wh_temp_folder. Whoever opens a
-// warehouse removes the folders whose lock is free: their processes are dead.
+// `<root>/.tmp-XXXXXX/` (fs_temp.c) holds the folder `sql` of DuckDB and one numbered folder for
+// each wh_temp_folder. Whoever opens a warehouse removes those of dead processes.
 #include "warehouse/wh_int.h"
 
 #include <stdio.h>
@@ -20,28 +19,7 @@ void wh_random_hex(char out[9])
   snprintf(out, 9, "%08x", r);
 }
 
-static const char *lock_path(struct arena *a, const char *folder)
-{
-  return arena_printf(a, "%s/lock", folder);
-}
-
-static void remove_stale(const struct wh *wh)
-{
-  struct arena a = { 0 };
-  const struct fs_list names = fs_names(&a, wh->root, true);
-  for (size_t i = 0; i < names.n; i++) {
-    if (strncmp(names.at[i], ".tmp-", 5) != 0) {
-      continue;
-    }
-    const char *folder = arena_printf(&a, "%s/%s", wh->root, names.at[i]);
-    int fd = -1;
-    if (fs_lock(lock_path(&a, folder), &fd, NULL) == CHN_OK && fd >= 0) {
-      fs_remove(folder);
-      close(fd);
-    }
-  }
-  arena_deinit(&a);
-}
+static const char PREFIX[] = ".tmp-";
 
 /// Makes the folder, the first time that it is needed.
 static chn_status make(struct wh *wh, struct chn_err *err)
@@ -50,17 +28,7 @@ static chn_status make(struct wh *wh, struct chn_err *err)
     return CHN_OK;
   }
   const char *folder = NULL;
-  chn_status s = CHN_OK;
-  // Another process may take the new folder for a dead one's before it is locked: then once more.
-  while (s == CHN_OK && wh->temp_lock < 0) {
-    char hex[9];
-    wh_random_hex(hex);
-    folder = arena_printf(&wh->arena, "%s/.tmp-%s", wh->root, hex);
-    s = fs_make(folder, err);
-    if (s == CHN_OK) {
-      s = fs_lock(lock_path(&wh->arena, folder), &wh->temp_lock, err);
-    }
-  }
+  chn_status s = fs_temp(&wh->arena, wh->root, PREFIX, &folder, &wh->temp_lock, err);
   if (s != CHN_OK) {
     return chn_wrap(err, "folder for spilled data");
   }
@@ -78,7 +46,7 @@ static chn_status make(struct wh *wh, struct chn_err *err)
 void wh_temp_open(struct wh *wh)
 {
   if (fs_is_folder(wh->root)) {
-    remove_stale(wh);
+    fs_temp_sweep(wh->root, PREFIX);
     if (access(wh->root, W_OK) == 0 && make(wh, NULL) == CHN_OK) {
       return;
     }
@@ -97,8 +65,7 @@ void wh_temp_open(struct wh *wh)
 void wh_temp_close(struct wh *wh)
 {
   if (wh->temp != NULL) {
-    fs_remove(wh->temp);
-    close(wh->temp_lock);
+    fs_temp_remove(wh->temp, wh->temp_lock);
   }
 }
 

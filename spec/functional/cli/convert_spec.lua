@@ -279,6 +279,17 @@ return {
     for path, text in pairs(tree_of(repo, 'production')) do assert.equal(text, program.read(other .. '/again/' .. path)) end
   end)
 
+  it('leaves nothing in TMPDIR, not even of one that was killed', function()
+    small()
+    local temp = program.folder()
+    local killed = temp .. '/chronon-convert-killed'
+    program.shell(('mkdir %s && touch %s/lock'):format(killed, killed))
+    local run = program.run({ 'convert', '--repo', repo, '--stdout' }, { env = { TMPDIR = temp } })
+    assert.equal(0, run.code, run.err)
+    assert.equal(0, program.shell('test -z "$(ls -A ' .. temp .. ')"'))
+    program.remove(temp)
+  end)
+
   it('ends, whatever is missing', function()
     write_all(repo, {
       ['production/group_bys/team1/none.v1'] = '{ "metaData": { "name": "team1.none.v1", "dependencies": ["x"] }, "sources": [], '

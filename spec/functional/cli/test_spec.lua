@@ -41,7 +41,8 @@ describe('chronon test', function()
 
   it('passes in the repo of init, whose warehouse stays as it is, and leaves nothing behind', function()
     local temp = dir .. '/tmp'
-    program.shell('mkdir ' .. temp)
+    local killed = temp .. '/chronon-test-killed'
+    program.shell(('mkdir -p %s/warehouse && touch %s/lock'):format(killed, killed))
     local r = program.run({ 'test' }, { cwd = repo, env = { TMPDIR = temp } })
     assert.equal('', r.err)
     assert.equal(0, r.code)
