@@ -87,6 +87,13 @@ void sp_open(struct sp_reader *r, duckdb_vector vector)
   r->valid = duckdb_vector_get_validity(vector);
 }
 
+void sp_open_all(struct sp_reader *r, duckdb_data_chunk in, idx_t n)
+{
+  for (idx_t c = 0; c < n; c++) {
+    sp_open(&r[c], duckdb_data_chunk_get_vector(in, c));
+  }
+}
+
 bool sp_is_null(const struct sp_reader *r, idx_t i)
 {
   return r->type == DUCKDB_TYPE_SQLNULL || (r->valid && !(r->valid[i / 64] >> (i % 64) & 1));
@@ -218,4 +225,22 @@ bool sp_set_buf(duckdb_function_info info, duckdb_vector out, idx_t i, const str
   }
   sp_set_text(out, i, chn_buf_str(b), b->len);
   return true;
+}
+
+void sp_print_rows(duckdb_function_info info, const struct sp_reader *r, idx_t n, duckdb_vector out,
+                   void (*print)(struct chn_buf *b, const struct sp_reader *r, idx_t i))
+{
+  struct chn_buf b = { .max = SP_MAX_TEXT };
+  for (idx_t i = 0; i < n; i++) {
+    if (sp_is_null(r, i)) {
+      sp_set_null(out, i);
+      continue;
+    }
+    chn_buf_clear(&b);
+    print(&b, r, i);
+    if (!sp_set_buf(info, out, i, &b)) {
+      break;
+    }
+  }
+  chn_buf_deinit(&b);
 }

@@ -106,8 +106,7 @@ ONE(abs_f64, double, double, fabs(x[i]))
 static void text_operation(char op, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[2];
-  sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
-  sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
+  sp_open_all(r, in, 2);
   double *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   for (idx_t i = 0; i < n; i++) {

@@ -322,20 +322,7 @@ static void cast_string(duckdb_function_info info, duckdb_data_chunk in, duckdb_
   if (pass_through(in, out, &r, DUCKDB_TYPE_VARCHAR)) {
     return;
   }
-  struct chn_buf b = { .max = SP_MAX_TEXT };
-  const idx_t n = duckdb_data_chunk_get_size(in);
-  for (idx_t i = 0; i < n; i++) {
-    if (sp_is_null(&r, i)) {
-      sp_set_null(out, i);
-      continue;
-    }
-    chn_buf_clear(&b);
-    sp_print(&b, &r, i);
-    if (!sp_set_buf(info, out, i, &b)) {
-      break;
-    }
-  }
-  chn_buf_deinit(&b);
+  sp_print_rows(info, &r, duckdb_data_chunk_get_size(in), out, sp_print);
 }
 
 static void cast_binary(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)

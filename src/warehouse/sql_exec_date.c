@@ -176,9 +176,7 @@ static void run_make_date(duckdb_function_info info, duckdb_data_chunk in, duckd
   int32_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
-  for (idx_t c = 0; c < 3; c++) {
-    sp_open(&r[c], duckdb_data_chunk_get_vector(in, c));
-  }
+  sp_open_all(r, in, 3);
   for (idx_t i = 0; i < n; i++) {
     const struct sp_value v[] = { sp_get(&r[0], i), sp_get(&r[1], i), sp_get(&r[2], i) };
     int64_t days = 0;
@@ -210,9 +208,7 @@ static void run_make_timestamp(duckdb_function_info info, duckdb_data_chunk in, 
   int64_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
-  for (idx_t c = 0; c < 6; c++) {
-    sp_open(&r[c], duckdb_data_chunk_get_vector(in, c));
-  }
+  sp_open_all(r, in, 6);
   for (idx_t i = 0; i < n; i++) {
     struct sp_value v[6];
     for (int c = 0; c < 6; c++) {

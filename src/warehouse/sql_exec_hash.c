@@ -177,9 +177,7 @@ static idx_t open_all(duckdb_function_info info, duckdb_data_chunk in, struct sp
     duckdb_scalar_function_set_error(info, "hash: more than 256 arguments");
     return 0;
   }
-  for (idx_t c = 0; c < columns; c++) {
-    sp_open(&r[c], duckdb_data_chunk_get_vector(in, c));
-  }
+  sp_open_all(r, in, columns);
   return columns;
 }
 

@@ -71,6 +71,9 @@ struct sp_reader {
 
 void sp_open(struct sp_reader *r, duckdb_vector vector);
 
+/// The first n arguments of a kernel, r[0] to r[n - 1].
+void sp_open_all(struct sp_reader *r, duckdb_data_chunk in, idx_t n);
+
 /// The value of row i; a NULL gives SP_NULL. Strings point into the vector.
 struct sp_value sp_get(const struct sp_reader *r, idx_t i);
 bool sp_is_null(const struct sp_reader *r, idx_t i);
@@ -111,6 +114,10 @@ size_t sp_huge_text(__int128 v, uint8_t scale, char *out);
 
 /// Appends CAST(row i AS STRING) of any type; a NULL is "null" when it is inside something.
 void sp_print(struct chn_buf *b, const struct sp_reader *r, idx_t i);
+
+/// A kernel that makes a text of each row of `r` that is not NULL.
+void sp_print_rows(duckdb_function_info info, const struct sp_reader *r, idx_t n, duckdb_vector out,
+                   void (*print)(struct chn_buf *b, const struct sp_reader *r, idx_t i));
 
 /// Any value as a double, an instant, a day; false where Spark's cast gives NULL.
 bool sp_to_double(const struct sp_value *v, double *out);

@@ -157,8 +157,7 @@ static void run_format(duckdb_function_info info, duckdb_data_chunk in, duckdb_v
 {
   struct sp_reader r[2];
   struct chn_buf b = { .max = SP_MAX_TEXT };
-  sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
-  sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
+  sp_open_all(r, in, 2);
   const idx_t n = duckdb_data_chunk_get_size(in);
   bool ok = true;
   for (idx_t i = 0; i < n && ok; i++) {
@@ -390,8 +389,7 @@ static bool parse(const struct sp_value *s, const struct sp_value *pattern, int6
 static void run_parse(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[2];
-  sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
-  sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
+  sp_open_all(r, in, 2);
   int64_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
@@ -408,8 +406,7 @@ static void run_parse(duckdb_function_info info, duckdb_data_chunk in, duckdb_ve
 static void run_unix(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[2];
-  sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
-  sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
+  sp_open_all(r, in, 2);
   int64_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;

@@ -81,8 +81,7 @@ static int64_t cut_days(int64_t days, enum unit u)
 static void run_date_trunc(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[2];
-  sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
-  sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
+  sp_open_all(r, in, 2);
   int64_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
@@ -104,8 +103,7 @@ static void run_date_trunc(duckdb_function_info info, duckdb_data_chunk in, duck
 static void run_trunc(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[2];
-  sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
-  sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
+  sp_open_all(r, in, 2);
   int32_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
@@ -162,9 +160,7 @@ static bool need_unit(duckdb_function_info info, enum unit u, const struct sp_va
 static void run_diff(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[3];
-  for (idx_t c = 0; c < 3; c++) {
-    sp_open(&r[c], duckdb_data_chunk_get_vector(in, c));
-  }
+  sp_open_all(r, in, 3);
   int64_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   for (idx_t i = 0; i < n; i++) {
@@ -188,9 +184,7 @@ static void run_diff(duckdb_function_info info, duckdb_data_chunk in, duckdb_vec
 static void run_add(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[3];
-  for (idx_t c = 0; c < 3; c++) {
-    sp_open(&r[c], duckdb_data_chunk_get_vector(in, c));
-  }
+  sp_open_all(r, in, 3);
   int64_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   for (idx_t i = 0; i < n; i++) {
@@ -218,8 +212,7 @@ static void run_next_day(duckdb_function_info info, duckdb_data_chunk in, duckdb
   static const char *const names[] = { "monday", "tuesday",  "wednesday", "thursday",
                                        "friday", "saturday", "sunday" };
   struct sp_reader r[2];
-  sp_open(&r[0], duckdb_data_chunk_get_vector(in, 0));
-  sp_open(&r[1], duckdb_data_chunk_get_vector(in, 1));
+  sp_open_all(r, in, 2);
   int32_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;

@@ -37,18 +37,11 @@ static const char *find(const char *s, size_t len, const char *what, size_t what
   return what_len == 0 ? s : memmem(s, len, what, what_len);
 }
 
-static void open_all(duckdb_data_chunk in, struct sp_reader *r, idx_t n)
-{
-  for (idx_t c = 0; c < n; c++) {
-    sp_open(&r[c], duckdb_data_chunk_get_vector(in, c));
-  }
-}
-
 // sp_substring(s, position, length)
 static void run_substring(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[3];
-  open_all(in, r, 3);
+  sp_open_all(r, in, 3);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
   for (idx_t i = 0; i < n; i++) {
@@ -104,7 +97,7 @@ static size_t index_from_right(const struct sp_value *s, const struct sp_value *
 static void run_substring_index(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[3];
-  open_all(in, r, 3);
+  sp_open_all(r, in, 3);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
   for (idx_t i = 0; i < n; i++) {
@@ -129,7 +122,7 @@ static void run_substring_index(duckdb_function_info info, duckdb_data_chunk in,
 static void run_locate(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[3];
-  open_all(in, r, 3);
+  sp_open_all(r, in, 3);
   int32_t *z = duckdb_vector_get_data(out);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
@@ -158,7 +151,7 @@ static void run_locate(duckdb_function_info info, duckdb_data_chunk in, duckdb_v
 static void run_pad(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[3];
-  open_all(in, r, 3);
+  sp_open_all(r, in, 3);
   struct chn_buf b = { .max = SP_MAX_TEXT };
   const bool left = duckdb_scalar_function_get_extra_info(info) != NULL;
   const idx_t n = duckdb_data_chunk_get_size(in);
@@ -230,7 +223,7 @@ static void run_concat_ws(duckdb_function_info info, duckdb_data_chunk in, duckd
     duckdb_scalar_function_set_error(info, "out of memory");
     return;
   }
-  open_all(in, r, columns);
+  sp_open_all(r, in, columns);
   separator = r[0];
   for (idx_t i = 0; i < n; i++) {
     const struct sp_value s = sp_get(&separator, i);
@@ -377,7 +370,7 @@ static bool convert(const struct sp_value *s, int64_t from, int64_t to, char *te
 static void run_conv(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r[3];
-  open_all(in, r, 3);
+  sp_open_all(r, in, 3);
   const idx_t n = duckdb_data_chunk_get_size(in);
   (void)info;
   for (idx_t i = 0; i < n; i++) {

@@ -202,21 +202,8 @@ static void json(struct chn_buf *b, const struct sp_reader *r, idx_t i)
 static void run_to_json(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
   struct sp_reader r;
-  struct chn_buf b = { .max = SP_MAX_TEXT };
   sp_open(&r, duckdb_data_chunk_get_vector(in, 0));
-  const idx_t n = duckdb_data_chunk_get_size(in);
-  for (idx_t i = 0; i < n; i++) {
-    if (sp_is_null(&r, i)) {
-      sp_set_null(out, i);
-      continue;
-    }
-    chn_buf_clear(&b);
-    json(&b, &r, i);
-    if (!sp_set_buf(info, out, i, &b)) {
-      break;
-    }
-  }
-  chn_buf_deinit(&b);
+  sp_print_rows(info, &r, duckdb_data_chunk_get_size(in), out, json);
 }
 
 // sp_size(x): elements of a list, entries of a map; -1 for NULL
