@@ -53,8 +53,7 @@ static void replace_left(struct explore *e, struct model_join *join, const struc
   explore_replace_left(join, left);
 }
 
-static chn_status backfill(struct explore *e, const struct model_conf *conf,
-                           const struct asked *asked, int64_t at, struct explore_result *out,
+static chn_status backfill(struct explore *e, const struct asked *asked, struct explore_result *out,
                            struct chn_err *err)
 {
   const char *folder;
@@ -65,11 +64,11 @@ static chn_status backfill(struct explore *e, const struct model_conf *conf,
   }
   const char *path = arena_printf(&e->call, "%s/queries.parquet", folder);
   const struct wh_source extra = { QUERIES, path };
-  s = write_queries(e, asked, at, path, err);
+  s = write_queries(e, asked, asked->at, path, err);
   if (s == CHN_OK) {
-    replace_left(e, conf->as.join, fetch_plan_keys(asked->plan));
-    chn_ds_of_day(chn_day_of_ms(at), ds);
-    s = explore_backfill_conf(e, conf, ds, ds, &extra, out, err);
+    replace_left(e, asked->conf.as.join, fetch_plan_keys(asked->plan));
+    chn_ds_of_day(chn_day_of_ms(asked->at), ds);
+    s = explore_backfill_conf(e, &asked->conf, ds, ds, &extra, out, err);
   }
   wh_temp_remove(e->wh, folder);
   return s == CHN_OK ? CHN_OK : chn_wrap(err, "the backfill");
@@ -148,32 +147,26 @@ static chn_status beside(struct explore *e, const struct fetch_plan *plan,
 static chn_status compare(struct explore *e, const char *json, const char *keys, const char *at,
                           struct explore_result *out, struct chn_err *err)
 {
-  struct model_conf conf;
   struct asked asked = { 0 };
   struct explore_result fetched, backfilled;
   struct wh *wh;
   chn_status s = explore_warehouse(e, &wh, err);
-  if (s == CHN_OK) {
-    s = explore_conf(e, MODEL_JOIN, json, &conf, err);
-  }
   if (s == CHN_OK && at == NULL) {
     at = arena_printf(&e->call, "%lld", (long long)chn_now_ms());
   }
   if (s == CHN_OK) {
-    s = explore_ask(e, &conf, keys, at, &asked, err);
+    s = explore_ask(e, MODEL_JOIN, json, keys, at, &asked, err);
   }
   if (s == CHN_OK) {
     s = explore_answer(e, &asked, &fetched, err);
   }
   if (s == CHN_OK) {
-    s = backfill(e, &conf, &asked, asked.at, &backfilled, err);
+    s = backfill(e, &asked, &backfilled, err);
   }
   if (s == CHN_OK) {
     s = beside(e, asked.plan, &fetched, &backfilled, out, err);
   }
-  if (asked.plan != NULL) {
-    fetch_plan_release(asked.plan);
-  }
+  explore_asked_release(&asked);
   return s;
 }
 

@@ -101,18 +101,12 @@ chn_status explore_explain(struct explore *e, int32_t kind, const char *json, co
                            const char *at, const char *feature, struct explore_result *out,
                            struct chn_err *err)
 {
-  struct model_conf conf;
-  struct asked asked = { 0 };
+  struct asked asked;
   explore_begin(e);
-  chn_status s = explore_conf(e, kind, json, &conf, err);
-  if (s == CHN_OK) {
-    s = explore_ask(e, &conf, keys, at, &asked, err);
-  }
+  chn_status s = explore_ask(e, kind, json, keys, at, &asked, err);
   if (s == CHN_OK) {
     s = explain(e, &asked, feature, out, err);
   }
-  if (asked.plan != NULL) {
-    fetch_plan_release(asked.plan);
-  }
+  explore_asked_release(&asked);
   return explore_end(e, s, err);
 }

@@ -82,17 +82,20 @@ static chn_status check_names(struct explore *e, const struct fetch_plan *plan, 
   return CHN_OK;
 }
 
-chn_status explore_ask(struct explore *e, const struct model_conf *conf, const char *keys,
+chn_status explore_ask(struct explore *e, int32_t kind, const char *json, const char *keys,
                        const char *at, struct asked *out, struct chn_err *err)
 {
   *out = (struct asked){ .at = INT64_MIN };
   const char *text = arena_strdup(&e->call, keys);
-  chn_status s = at != NULL ? chn_ms_of_text(at, &out->at, err) : CHN_OK;
+  chn_status s = explore_conf(e, kind, json, &out->conf, err);
+  if (s == CHN_OK && at != NULL) {
+    s = chn_ms_of_text(at, &out->at, err);
+  }
   if (s == CHN_OK) {
     s = open_store(e, err);
   }
   if (s == CHN_OK) {
-    s = find_plan(e, conf, &out->plan, err);
+    s = find_plan(e, &out->conf, &out->plan, err);
   }
   if (s == CHN_OK) {
     s = check_names(e, out->plan, text, err);
@@ -108,6 +111,13 @@ chn_status explore_ask(struct explore *e, const struct model_conf *conf, const c
     out->request.at = instants;
   }
   return s;
+}
+
+void explore_asked_release(struct asked *asked)
+{
+  if (asked->plan != NULL) {
+    fetch_plan_release(asked->plan);
+  }
 }
 
 // ---- answers ----------------------------------------------------------------------------------
@@ -179,18 +189,12 @@ chn_status explore_answer(struct explore *e, const struct asked *asked, struct e
 chn_status explore_fetch(struct explore *e, int32_t kind, const char *json, const char *keys,
                          const char *at, struct explore_result *out, struct chn_err *err)
 {
-  struct model_conf conf;
-  struct asked asked = { 0 };
+  struct asked asked;
   explore_begin(e);
-  chn_status s = explore_conf(e, kind, json, &conf, err);
-  if (s == CHN_OK) {
-    s = explore_ask(e, &conf, keys, at, &asked, err);
-  }
+  chn_status s = explore_ask(e, kind, json, keys, at, &asked, err);
   if (s == CHN_OK) {
     s = explore_answer(e, &asked, out, err);
   }
-  if (asked.plan != NULL) {
-    fetch_plan_release(asked.plan);
-  }
+  explore_asked_release(&asked);
   return explore_end(e, s, err);
 }
