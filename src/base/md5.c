@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/blocks_int.h"
+
 static uint32_t rotate(uint32_t x, unsigned by)
 {
   return x << by | x >> (32 - by);
@@ -20,7 +22,7 @@ static const uint32_t sines[64] = {
   0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
 };
 
-static void block(uint32_t state[4], const uint8_t *bytes)
+static void block(uint32_t *state, const uint8_t *bytes)
 {
   static const uint8_t turns[4][4] = {
     { 7, 12, 17, 22 }, { 5, 9, 14, 20 }, { 4, 11, 16, 23 }, { 6, 10, 15, 21 }
@@ -55,22 +57,7 @@ static void block(uint32_t state[4], const uint8_t *bytes)
 void chn_md5(const void *bytes, size_t len, uint8_t out[16])
 {
   uint32_t state[4] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476 };
-  const uint8_t *p = bytes;
-  size_t left = len;
-  for (; left >= 64; left -= 64, p += 64) {
-    block(state, p);
-  }
-  uint8_t tail[128] = { 0 };
-  if (left > 0) {
-    memcpy(tail, p, left);
-  }
-  tail[left] = 0x80;
-  const size_t end = left < 56 ? 64 : 128;
-  const uint64_t bits = (uint64_t)len * 8;
-  memcpy(tail + end - 8, &bits, sizeof bits);
-  for (size_t i = 0; i < end; i += 64) {
-    block(state, tail + i);
-  }
+  chn_each_block(bytes, len, false, state, block);
   for (size_t i = 0; i < 16; i++) {
     out[i] = (uint8_t)(state[i / 4] >> (8 * (i % 4)));
   }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/blocks_int.h"
+
 static const uint32_t K[64] = {
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
   0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -19,7 +21,7 @@ static uint32_t turned(uint32_t x, int n)
   return (x >> n) | (x << (32 - n));
 }
 
-static void compress(uint32_t h[8], const uint8_t *block)
+static void compress(uint32_t *h, const uint8_t *block)
 {
   uint32_t w[64];
   uint32_t v[8];
@@ -51,25 +53,7 @@ void chn_sha256(const void *bytes, size_t len, uint8_t out[32])
 {
   uint32_t h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
-  const uint8_t *p = bytes;
-  size_t left = len;
-  for (; left >= 64; left -= 64, p += 64) {
-    compress(h, p);
-  }
-  uint8_t tail[128] = { 0 };
-  if (left > 0) {
-    memcpy(tail, p, left);
-  }
-  tail[left] = 0x80;
-  const size_t size = left < 56 ? 64 : 128;
-  const uint64_t bits = (uint64_t)len * 8;
-  for (size_t i = 0; i < 8; i++) {
-    tail[size - 1 - i] = (uint8_t)(bits >> (8 * i));
-  }
-  compress(h, tail);
-  if (size == 128) {
-    compress(h, tail + 64);
-  }
+  chn_each_block(bytes, len, true, h, compress);
   for (size_t i = 0; i < 32; i++) {
     out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
   }
