@@ -77,6 +77,17 @@ function Store:read(f)
   return a, b, c
 end
 
+--- @return string? value of the newest version, or nil
+function Store:newest(dataset, key)
+  self:read(function() end)
+  local get = ffi.new('struct kv_get', { dataset = self:dataset(dataset), key_len = #key, after_ts = M.ALL })
+  local a = ffi.gc(ffi.new('struct arena'), C.arena_deinit)
+  local bytes, len = ffi.new('const char *[1]'), ffi.new('size_t[1]')
+  get.key = key
+  check(C.kv_read_newest, self.reader, get, a, bytes, len)
+  return bytes[0] ~= nil and ffi.string(bytes[0], len[0]) or nil
+end
+
 local function gets_of(store, wanted)
   local gets = ffi.new('struct kv_get[?]', #wanted + 1)
   for i, w in ipairs(wanted) do

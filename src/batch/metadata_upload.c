@@ -179,14 +179,11 @@ static chn_status team_find(struct work *w, struct kv_reader *reader, struct tea
   struct kv_get get = {
     .dataset = w->entities, .key = key, .key_len = strlen(key), .after_ts = INT64_MIN
   };
-  chn_status status = kv_read_begin(reader, err);
-  if (status == CHN_OK) {
-    status = kv_read(reader, &get, 1, err);
-    if (status == CHN_OK && get.count > 0) {
-      const struct kv_version *last = &get.versions[get.count - 1];
-      chn_buf_add(&(*out)->list, last->data, last->len);
-    }
-    kv_read_end(reader);
+  const char *list = NULL;
+  size_t len = 0;
+  const chn_status status = kv_read_newest(reader, &get, w->a, &list, &len, err);
+  if (list != NULL) {
+    chn_buf_add(&(*out)->list, list, len);
   }
   return status;
 }

@@ -40,20 +40,12 @@ chn_status fetch_meta_read(struct kv_reader *reader, struct fetcher *f, const ch
   struct kv_get get = { .key = key, .key_len = strlen(key), .after_ts = INT64_MIN };
   chn_status s = kv_dataset(f->store, dataset, &get.dataset, err);
   if (s == CHN_OK) {
-    s = kv_read_begin(reader, err);
+    s = kv_read_newest(reader, &get, a, &out->bytes, &out->len, err);
+    out->generation = get.generation;
   }
-  if (s != CHN_OK) {
-    return s;
-  }
-  s = kv_read(reader, &get, 1, err);
-  if (s == CHN_OK && get.count == 0) {
+  if (s == CHN_OK && out->bytes == NULL) {
     s = chn_fail(err, CHN_E_NOT_FOUND, "%s has no key %s", dataset, key);
   }
-  if (s == CHN_OK) {
-    const struct kv_version *v = &get.versions[get.count - 1];
-    *out = (struct fetch_text){ arena_strndup(a, v->data, v->len), v->len, get.generation };
-  }
-  kv_read_end(reader);
   return s;
 }
 

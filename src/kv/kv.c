@@ -303,6 +303,25 @@ chn_status kv_read(struct kv_reader *reader, struct kv_get *gets, size_t count, 
                  status ? status : reader->store->ops->read(reader, gets, count, err), err);
 }
 
+chn_status kv_read_newest(struct kv_reader *reader, struct kv_get *get, struct arena *a,
+                          const char **bytes, size_t *len, struct chn_err *err)
+{
+  *bytes = NULL;
+  *len = 0;
+  chn_status s = kv_read_begin(reader, err);
+  if (s != CHN_OK) {
+    return s;
+  }
+  s = kv_read(reader, get, 1, err);
+  if (s == CHN_OK && get->count > 0) {
+    const struct kv_version *newest = &get->versions[get->count - 1];
+    *bytes = arena_strndup(a, newest->data, newest->len);
+    *len = newest->len;
+  }
+  kv_read_end(reader);
+  return s;
+}
+
 chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void **data, size_t *len,
                         struct chn_err *err)
 {

@@ -17,6 +17,7 @@
 /// Threads: a store may be shared; a reader, a load and a scan belong to one thread at a time. A
 /// process that forks must open the store after the fork.
 #pragma once
+#include "base/arena.h"
 #include "base/err.h"
 
 struct kv_store;
@@ -100,6 +101,11 @@ void kv_read_end(struct kv_reader *reader);
 /// and the return value is the status of the first that failed.
 chn_status kv_read(struct kv_reader *reader, struct kv_get *gets, size_t count,
                    struct chn_err *err);
+
+/// The newest version that `get` asks for, copied into the arena by a read of its own: no other is
+/// open. *bytes is NULL where there is none.
+chn_status kv_read_newest(struct kv_reader *reader, struct kv_get *get, struct arena *a,
+                          const char **bytes, size_t *len, struct chn_err *err);
 
 /// The value of a mark (see kv_commit), or *data = NULL where it was never set.
 chn_status kv_read_mark(struct kv_reader *reader, const char *name, const void **data, size_t *len,

@@ -29,16 +29,7 @@ static chn_status read_info(struct stream_job *j, const char **text, size_t *len
     s = kv_reader_open(&reader, j->store, err);
   }
   if (s == CHN_OK) {
-    s = kv_read_begin(reader, err);
-  }
-  if (s == CHN_OK) {
-    s = kv_read(reader, &get, 1, err);
-    if (s == CHN_OK && get.count > 0) {
-      const struct kv_version *v = &get.versions[get.count - 1];
-      *text = arena_strndup(&j->arena, v->data, v->len);
-      *len = v->len;
-    }
-    kv_read_end(reader);
+    s = kv_read_newest(reader, &get, &j->arena, text, len, err);
   }
   kv_reader_close(reader);
   if (s == CHN_OK && *text == NULL) {

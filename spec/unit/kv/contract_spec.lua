@@ -30,6 +30,15 @@ for _, kind in ipairs(stores.kinds) do
       assert.same({}, store:get('A_STREAMING', 'k', 4))
     end)
 
+    it('gives the newest version of a key in one call, of none none', function()
+      store:put('A_STREAMING', 'k', 'new', 3)
+      store:put('A_STREAMING', 'k', 'old', 2)
+      store:put('A_STREAMING', 'empty', '', 1)
+      assert.equal('new', store:newest('A_STREAMING', 'k'))
+      assert.equal('', store:newest('A_STREAMING', 'empty'))
+      assert.is_nil(store:newest('A_STREAMING', 'other'))
+    end)
+
     it('keeps every instant that an int64 can hold', function()
       local first, last = -0x7fffffffffffffffLL, 0x7fffffffffffffffLL
       store:put('A_STREAMING', 'k', 'last', last)
