@@ -59,6 +59,8 @@ local function answer(self, request, form, out, err)
   return ok
 end
 
+jit.off(answer) -- a handler of the spec may be called back, which compiled code cannot be
+
 --- @return string? answer as text, string? message of a request that failed as a whole
 function Fetcher:text(kind, name, body, at, form)
   local err, plan = ffi.new('struct chn_err'), ffi.new('const struct fetch_plan *[1]')
