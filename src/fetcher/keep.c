@@ -11,6 +11,7 @@
 // A ring is memory that the system gives as it is written: what is not used costs nothing.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/hash.h"
 #include "fetcher/keep_int.h"
@@ -53,6 +54,22 @@ struct keep {
   struct shard shards[SHARDS];
 };
 
+/// Memory in large pages, where the system has them: an answer is on a page that nobody looked at
+/// for long, and finding where a small page lies costs as much as reading it.
+static void *large_pages(size_t bytes)
+{
+  enum { LARGE = 2 << 20 };
+  const size_t whole = (bytes + LARGE - 1) / LARGE * LARGE;
+  void *p = bytes < LARGE ? chn_malloc(bytes) : aligned_alloc(LARGE, whole);
+  if (p == NULL) {
+    return chn_malloc(bytes); // which says what is wrong
+  }
+  if (bytes >= LARGE) {
+    madvise(p, whole, MADV_HUGEPAGE);
+  }
+  return p;
+}
+
 struct keep *keep_new(size_t bytes)
 {
   struct keep *k = chn_calloc(1, sizeof *k);
@@ -66,7 +83,7 @@ struct keep *keep_new(size_t bytes)
     while (s->n_sets * WAYS * SLOT_BYTES < s->size) {
       s->n_sets *= 2;
     }
-    s->ring = chn_malloc(s->size);
+    s->ring = large_pages(s->size);
     s->slots = chn_calloc(s->n_sets * WAYS, sizeof *s->slots);
   }
   return k;
