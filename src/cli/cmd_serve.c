@@ -32,7 +32,7 @@ static const struct cli_option options[] = {
   { "metadata-ttl", 0, CLI_VALUE, "MS", "7200000", NULL,
     "age at which definitions are looked up again; SIGHUP does it at once" },
   { "batch-cache", 0, CLI_VALUE, "N", "0", NULL, "uploaded values that a thread keeps decoded" },
-  { "answer-cache", 0, CLI_VALUE, "MIB", "64", NULL,
+  { "answer-cache", 0, CLI_VALUE, "MIB", "96", NULL,
     "answers kept as long as nothing changes them (LMDB); 0: none" },
   { "log", 0, CLI_FLAG, NULL, NULL, NULL,
     "write what is served into the log: rows of the samplePercent of each join" },

@@ -139,7 +139,6 @@ struct fetch_request {
   size_t n;
   const struct row_col *keys; ///< one a field of fetch_plan_keys
   const uint8_t *missing; ///< enum fetch_key of row r, column c at [c * n + r]; NULL: none missing
-  const bool *skip;       ///< n rows: do not answer this one (it is DROPPED); NULL: all are asked
   const char *const *refused; ///< n texts: why the row's keys mean nothing, or NULL; NULL: none
   const char *const
       *keys_text;    ///< n texts: the row's keys as `a -> b, ..` for messages; NULL: made of keys

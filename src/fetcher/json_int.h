@@ -10,6 +10,7 @@ struct fj_asked {
   size_t len;
   uint64_t hash;
   size_t answer_at;
+  bool kept;
 };
 
 struct fetch_json {
@@ -29,8 +30,12 @@ struct fetch_json {
   struct chn_buf kept; ///< answers, one behind the other
   struct chn_buf questions;
   struct fj_asked *asked;
-  bool *skip; ///< of a row: its answer was kept
   size_t asked_room;
+  struct row_builder **rest; ///< keys of the rows without a kept answer, as `builders`
+  struct row_col *rest_cols;
+  int64_t *rest_rows; ///< which they are
+  int64_t *rest_at;
+  size_t n_rest;
   struct chn_buf watches;
   struct chn_buf answer; ///< of a row that is to be kept
 };
@@ -55,8 +60,8 @@ void fj_fit_names(struct fetch_json *j, const struct fetch_plan *plan);
 /// Begins row r up to the end of its entityKeys.
 void fj_begin_row(struct fj_writing *w, size_t r, bool failed);
 
-/// Appends row r of the result, if there is to be an answer to it.
-void fj_add_row(struct fj_writing *w, size_t r);
+/// Appends row r of the result, if there is to be an answer to it: row `asked` of the request.
+void fj_add_row(struct fj_writing *w, size_t r, size_t asked);
 
 /// Appends `"entityKeys":{...}` of a row.
 void fj_entity_keys(const struct fetch_json *j, size_t r, struct chn_buf *out);

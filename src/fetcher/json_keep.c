@@ -112,7 +112,8 @@ static void write_questions(struct fetch_json *j, const struct keep *k,
   if (q->n > j->asked_room) {
     j->asked_room = q->n;
     j->asked = chn_realloc(j->asked, q->n * sizeof *j->asked);
-    j->skip = chn_realloc(j->skip, q->n * sizeof *j->skip);
+    j->rest_rows = chn_realloc(j->rest_rows, q->n * sizeof *j->rest_rows);
+    j->rest_at = chn_realloc(j->rest_at, q->n * sizeof *j->rest_at);
   }
   chn_buf_clear(&j->questions);
   for (size_t r = 0; r < q->n; r++) {
@@ -125,10 +126,9 @@ static void write_questions(struct fetch_json *j, const struct keep *k,
   }
 }
 
-/// Looks for all rows as of one snapshot; the number that was found.
+/// Looks for all rows as of one snapshot, and leaves those that were not found in the rest.
 static chn_status find_kept(struct fetch_json *j, struct fetch_session *s,
-                            const struct fetch_request *q, size_t *found, uint64_t *snapshot,
-                            struct chn_err *err)
+                            const struct fetch_request *q, uint64_t *snapshot, struct chn_err *err)
 {
   enum { AHEAD = 6 };
   struct keep *k = s->fetcher->keep;
@@ -139,27 +139,54 @@ static chn_status find_kept(struct fetch_json *j, struct fetch_session *s,
   }
   *snapshot = kv_read_snapshot(s->reader);
   chn_buf_clear(&j->kept);
+  j->n_rest = 0;
   for (size_t r = 0; r < q->n; r++) {
+    struct fj_asked *a = &j->asked[r];
     const int64_t at = q->at != NULL && q->at[r] != INT64_MIN ? q->at[r] : now;
     const struct keep_question question = question_of(j, r);
     if (r + AHEAD < q->n) {
       keep_expect_soon(k, j->asked[r + AHEAD].hash);
     }
-    j->asked[r].answer_at = j->kept.len;
-    j->skip[r] = keep_find(k, &question, at, s->reader, &j->kept);
-    *found += j->skip[r] ? 1 : 0;
+    a->answer_at = j->kept.len;
+    a->kept = keep_find(k, &question, at, s->reader, &j->kept);
+    if (!a->kept) {
+      j->rest_rows[j->n_rest++] = (int64_t)r;
+    }
   }
   kv_read_end(s->reader);
   return CHN_OK;
 }
 
-static void write_row(struct fj_writing *w, struct fetch_session *s, struct fetch_json *j, size_t r)
+/// A request of the rows that were not found.
+static struct fetch_request request_of_rest(struct fetch_json *j, const struct fetch_request *q)
+{
+  struct fetch_request rest = *q;
+  if (j->n_rest == q->n) {
+    return rest;
+  }
+  for (int32_t i = 0; i < q->plan->keys.n_fields; i++) {
+    row_builder_clear(j->rest[i]);
+    row_builder_gather(j->rest[i], &q->keys[i], j->rest_rows, j->n_rest);
+    j->rest_cols[i] = *row_builder_col(j->rest[i]);
+  }
+  for (size_t i = 0; i < j->n_rest && q->at != NULL; i++) {
+    j->rest_at[i] = q->at[j->rest_rows[i]];
+  }
+  rest.n = j->n_rest;
+  rest.keys = j->rest_cols;
+  rest.at = q->at != NULL ? j->rest_at : NULL;
+  return rest;
+}
+
+/// Row i of the rest.
+static void write_row(struct fj_writing *w, struct fetch_session *s, struct fetch_json *j, size_t i)
 {
   const struct fetch_result *result = w->result;
+  const size_t r = (size_t)j->rest_rows[i];
   struct keep_terms terms;
-  const bool failed = w->error < result->n_errors && result->errors[w->error].row == r;
-  if (failed || !keep_terms_of(s, result, r, &j->watches, &terms) || !pack(j, result, r)) {
-    fj_add_row(w, r);
+  const bool failed = w->error < result->n_errors && result->errors[w->error].row == i;
+  if (failed || !keep_terms_of(s, result, i, &j->watches, &terms) || !pack(j, result, i)) {
+    fj_add_row(w, i, r);
     return;
   }
   const struct keep_question question = question_of(j, r);
@@ -180,31 +207,29 @@ static chn_status run_all(struct fetch_json *j, struct fetch_session *s,
   return status;
 }
 
-/// Runs what was not found. *again: the store or the plan has changed since, which what was found
-/// does not fit.
-static chn_status run_rest(struct fetch_session *s, const struct fetch_request *q,
-                           uint64_t snapshot, struct fetch_result *result, bool *again,
-                           struct chn_err *err)
-{
-  const chn_status status = fetch_run(s, q, 1, result, err);
-  *again = status == CHN_OK && (result->plan != q->plan || s->snapshot != snapshot);
-  return status;
-}
-
 static void write_all(struct fetch_json *j, struct fetch_session *s, const struct fetch_request *q,
                       const struct fetch_result *result, struct chn_buf *out)
 {
   struct fj_writing w = { .j = j, .result = result, .out = out };
+  size_t i = 0;
   fj_fit_names(j, q->plan);
   chn_buf_adds(out, "{\"results\":[");
   for (size_t r = 0; r < q->n; r++) {
-    if (j->skip[r]) {
+    if (j->asked[r].kept) {
       add_packed(&w, r, j->kept.data + j->asked[r].answer_at);
     } else {
-      write_row(&w, s, j, r);
+      write_row(&w, s, j, i++);
     }
   }
   chn_buf_adds(out, "]}");
+}
+
+static void count(struct fetcher *f, const struct fetch_plan *plan, size_t kept)
+{
+  if (kept > 0) {
+    atomic_fetch_add(&f->answers_kept, (long long)kept);
+    atomic_fetch_add(&f->requests[plan->kind], (long long)kept);
+  }
 }
 
 chn_status fetch_json_answer(struct fetch_json *j, struct fetch_session *s,
@@ -212,30 +237,26 @@ chn_status fetch_json_answer(struct fetch_json *j, struct fetch_session *s,
                              struct chn_err *err)
 {
   struct fetcher *f = s->fetcher;
-  struct fetch_request q = *request;
-  struct fetch_result result;
-  size_t found = 0;
+  const struct fetch_request *q = request;
+  struct fetch_result result = { .plan = q->plan };
   uint64_t snapshot = 0;
-  bool again = false;
-  if (f->keep == NULL || !q.plan->keeps || q.missing != NULL || q.refused != NULL || q.base) {
-    return run_all(j, s, request, out, err);
+  if (f->keep == NULL || !q->plan->keeps || q->missing != NULL || q->refused != NULL || q->base) {
+    return run_all(j, s, q, out, err);
   }
-  write_questions(j, f->keep, &q);
-  chn_status status = find_kept(j, s, &q, &found, &snapshot, err);
-  if (status == CHN_OK && found < q.n) {
-    q.skip = found > 0 ? j->skip : NULL;
-    status = run_rest(s, &q, snapshot, &result, &again, err);
+  write_questions(j, f->keep, q);
+  chn_status status = find_kept(j, s, q, &snapshot, err);
+  if (status == CHN_OK && j->n_rest > 0) {
+    const struct fetch_request rest = request_of_rest(j, q);
+    status = fetch_run(s, &rest, 1, &result, err);
+    // A commit came between the two: what was found is of another snapshot than what was fetched.
+    const bool moved = j->n_rest < q->n && s->snapshot != snapshot;
+    if (status == CHN_OK && (moved || result.plan != q->plan)) {
+      return run_all(j, s, q, out, err);
+    }
   }
-  if (status != CHN_OK) {
-    return status;
+  if (status == CHN_OK) {
+    count(f, q->plan, q->n - j->n_rest);
+    write_all(j, s, q, &result, out);
   }
-  if (again && (found > 0 || result.plan != q.plan)) {
-    return run_all(j, s, request, out, err);
-  }
-  if (found > 0) {
-    atomic_fetch_add(&f->answers_kept, (long long)found);
-    atomic_fetch_add(&f->requests[q.plan->kind], (long long)found);
-  }
-  write_all(j, s, &q, found < q.n ? &result : NULL, out);
-  return CHN_OK;
+  return status;
 }

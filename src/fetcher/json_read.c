@@ -15,11 +15,16 @@ static void free_builders(struct fetch_json *j)
 {
   for (int32_t i = 0; i < j->n_builders; i++) {
     row_builder_free(j->builders[i]);
+    row_builder_free(j->rest[i]);
   }
   free(j->builders);
+  free(j->rest);
+  free(j->rest_cols);
   free(j->types);
   free(j->cols);
   j->builders = NULL;
+  j->rest = NULL;
+  j->rest_cols = NULL;
   j->types = NULL;
   j->cols = NULL;
   j->n_builders = 0;
@@ -38,7 +43,8 @@ void fetch_json_free(struct fetch_json *j)
   chn_buf_deinit(&j->watches);
   chn_buf_deinit(&j->answer);
   free(j->asked);
-  free(j->skip);
+  free(j->rest_rows);
+  free(j->rest_at);
   arena_deinit(&j->arena);
   free(j);
 }
@@ -55,11 +61,14 @@ static void fit_builders(struct fetch_json *j, const struct row_schema *keys)
     free_builders(j);
     j->n_builders = keys->n_fields;
     j->builders = chn_calloc(n, sizeof(struct row_builder *));
+    j->rest = chn_calloc(n, sizeof(struct row_builder *));
+    j->rest_cols = chn_calloc(n, sizeof *j->rest_cols);
     j->types = chn_calloc(n, sizeof(struct row_type *));
     j->cols = chn_calloc(n, sizeof *j->cols);
     for (int32_t i = 0; i < keys->n_fields; i++) {
       j->types[i] = row_scalar(keys->fields[i].type->kind);
       j->builders[i] = row_builder_new(j->types[i]);
+      j->rest[i] = row_builder_new(j->types[i]);
     }
   }
   for (int32_t i = 0; i < j->n_builders; i++) {

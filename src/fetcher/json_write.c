@@ -147,14 +147,14 @@ void fj_begin_row(struct fj_writing *w, size_t r, bool failed)
   fj_entity_keys(w->j, r, w->out);
 }
 
-void fj_add_row(struct fj_writing *w, size_t r)
+void fj_add_row(struct fj_writing *w, size_t r, size_t asked)
 {
   const struct fetch_result *q = w->result;
   const enum fetch_row row = (enum fetch_row)q->rows[r];
   if (row == FETCH_ROW_DROPPED && w->form == FETCH_JSON_PLAIN) {
     return;
   }
-  fj_begin_row(w, r, row == FETCH_ROW_FAILED);
+  fj_begin_row(w, asked, row == FETCH_ROW_FAILED);
   if (row == FETCH_ROW_FAILED) {
     chn_buf_adds(w->out, ",\"error\":");
     fj_string(q->row_errors[r], strlen(q->row_errors[r]), w->out);
@@ -176,7 +176,7 @@ void fetch_json_write(struct fetch_json *j, const struct fetch_result *result,
   fj_fit_names(j, result->plan);
   chn_buf_adds(out, "{\"results\":[");
   for (size_t r = 0; r < result->n; r++) {
-    fj_add_row(&w, r);
+    fj_add_row(&w, r, r);
   }
   chn_buf_adds(out, "]}");
 }

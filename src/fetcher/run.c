@@ -55,11 +55,6 @@ static const int64_t *instants(struct fetch_session *s, const struct fetch_reque
   return at;
 }
 
-static bool is_skipped(const struct fetch_request *q, size_t r)
-{
-  return q->skip != NULL && q->skip[r];
-}
-
 static bool is_missing(const struct fetch_request *q, int32_t key, size_t r)
 {
   return q->missing != NULL && q->missing[(size_t)key * q->n + r] == FETCH_KEY_MISSING;
@@ -73,10 +68,6 @@ static void start_group_by(struct fetch_session *s, struct run_item *it)
   struct fetch_job *j = it->job;
   j->keys = q->keys;
   for (size_t r = 0; r < q->n; r++) {
-    if (is_skipped(q, r)) {
-      j->rows[r] = FETCH_ROW_DROPPED;
-      continue;
-    }
     if (q->refused != NULL && q->refused[r] != NULL) {
       j->rows[r] = FETCH_ROW_FAILED;
       j->row_errors[r] = q->refused[r];
@@ -197,9 +188,6 @@ static void start_join(struct fetch_session *s, struct run_item *it)
     if (why != NULL) {
       it->job->rows[r] = FETCH_ROW_FAILED;
       it->job->row_errors[r] = why;
-    }
-    if (is_skipped(q, r)) {
-      it->job->rows[r] = FETCH_ROW_DROPPED;
     }
   }
   if (join->refused != NULL) {
