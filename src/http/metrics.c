@@ -73,7 +73,7 @@ static void write_fetcher(struct http_server *s, struct chn_buf *out)
 {
   struct fetcher_counts c;
   fetcher_count(s->fetcher, &c);
-  obs_text_family(out, OBS_COUNTER, "chronon_fetcher_rows_total", "Rows fetched.");
+  obs_text_family(out, OBS_COUNTER, "chronon_fetcher_rows_total", "Rows answered, kept ones too.");
   obs_text_value(out, "chronon_fetcher_rows_total", "kind=\"group_by\"",
                  (double)c.requests[FETCH_GROUP_BY]);
   obs_text_value(out, "chronon_fetcher_rows_total", "kind=\"join\"",

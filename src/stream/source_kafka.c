@@ -262,22 +262,41 @@ static void pace(struct stream_source *source, int64_t ts)
 
 // ---- the end ----------------------------------------------------------------------------------
 
+/// A broker that has just come back refuses offsets until it knows whose group it has.
+static bool will_pass(rd_kafka_resp_err_t code)
+{
+  return code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS ||
+         code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || code == RD_KAFKA_RESP_ERR__WAIT_COORD;
+}
+
 /// The last offsets; false: nobody answered.
 static bool tell_last(struct kafka *k, rd_kafka_queue_t *answers)
 {
-  rd_kafka_topic_partition_list_t *list = k->lost ? NULL : kafka_take_committed(k);
-  if (list == NULL) {
-    return true;
+  enum { AGAIN_MS = 100 };
+  const double until = chn_monotonic_ms() + LEAVE_MS;
+  rd_kafka_topic_partition_list_t *list = k->lost ? NULL : kafka_take_committed(k, true);
+  bool answered = true;
+  bool again = list != NULL;
+  while (again) {
+    rd_kafka_event_t *event = NULL;
+    if (rd_kafka_commit_queue(k->rk, list, answers, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const double left = until - chn_monotonic_ms();
+      event = rd_kafka_queue_poll(answers, left > 0 ? (int)left : 0);
+    }
+    answered = event != NULL;
+    again = answered && will_pass(rd_kafka_event_error(event)) && chn_monotonic_ms() < until;
+    if (answered) {
+      rd_kafka_event_destroy(event);
+    }
+    if (again) {
+      sleep_ms(AGAIN_MS);
+    }
   }
-  rd_kafka_event_t *event = NULL;
-  if (rd_kafka_commit_queue(k->rk, list, answers, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    event = rd_kafka_queue_poll(answers, LEAVE_MS);
+  if (list != NULL) {
+    rd_kafka_topic_partition_list_destroy(list);
   }
-  rd_kafka_topic_partition_list_destroy(list);
-  if (event != NULL) {
-    rd_kafka_event_destroy(event);
-  }
-  return event != NULL;
+  return answered;
 }
 
 /// Out of the group, so that its other members need not wait for us.

@@ -2,6 +2,7 @@
 #include "base/machine.h"
 #include "warehouse/wh_int.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,10 @@ static bool column_fail(struct chn_err *err, const char *line)
   return true;
 }
 
+/// Somebody has called wh_interrupt. A thread of DuckDB that fails stops the others by the same
+/// means, before it tells why it failed, and what they then say may come first.
+static atomic_bool interrupted;
+
 chn_status wh_duck_fail(struct chn_err *err, duckdb_error_type type, const char *message)
 {
   if (message == NULL) {
@@ -106,7 +111,11 @@ chn_status wh_duck_fail(struct chn_err *err, duckdb_error_type type, const char 
   }
   // A streaming result wraps what happened to it in an error of another type.
   if (strstr(message, "INTERRUPT Error") != NULL) {
-    return chn_fail(err, CHN_E_CANCELLED, "stopped by the user");
+    return atomic_load(&interrupted)
+               ? chn_fail(err, CHN_E_CANCELLED, "stopped by the user")
+               : chn_fail(err, CHN_E_INTERNAL,
+                          "a thread of the SQL engine failed, and another hid why: run it again, "
+                          "with --threads 1 to see the cause");
   }
   const chn_status class =
       strstr(message, "Out of Memory Error") != NULL ? CHN_E_MEMORY : class_of(type, message);
@@ -320,6 +329,7 @@ void wh_close(struct wh *wh)
 
 void wh_interrupt(struct wh *wh)
 {
+  atomic_store(&interrupted, true);
   duckdb_interrupt(wh->con);
   duckdb_interrupt(wh->side);
 }

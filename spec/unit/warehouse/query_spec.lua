@@ -100,9 +100,9 @@ describe('warehouse: queries', function()
     end
   end)
 
-  local function fails(class, message, sql)
+  local function fails(class, message, sql, by)
     local err, r = ffi.new('struct chn_err'), ffi.new('struct wh_result *[1]')
-    local status = C.wh_query(wh.wh, sql, r, err)
+    local status = C.wh_query((by or wh).wh, sql, r, err)
     local n, cols = ffi.new('size_t[1]', 1), ffi.new('struct row_col[8]')
     while status == 0 and n[0] > 0 do status = C.wh_result_next(r[0], cols, n, err) end
     C.wh_result_close(r[0])
@@ -119,7 +119,19 @@ describe('warehouse: queries', function()
     fails('argument', 'syntax error at or near "SELEC"', 'SELEC 1')
     fails('io', 'No files found that match the pattern "/nonexistent/*.parquet"',
       "SELECT * FROM read_parquet('/nonexistent/*.parquet')")
-    fails('argument', 'boom', "SELECT CASE WHEN range = 500000 THEN error('boom') END FROM range(1000000)")
+    local alone = support.open({ root = wh.root, threads = 1 })
+    fails('argument', 'boom', "SELECT CASE WHEN range = 500000 THEN error('boom') END FROM range(1000000)", alone)
+    alone:close()
+  end)
+
+  it('says of a thread that failed why, or that another hid it, never that the user stopped it', function()
+    local many = support.open({ root = wh.root, threads = 4 })
+    for _ = 1, 40 do
+      local ok, why = pcall(many.rows, many, "SELECT CASE WHEN range % 7000 = 6999 THEN error('boom') END FROM range(400000)")
+      assert.is_false(ok)
+      assert(why:find('boom', 1, true) or why:find('with --threads 1 to see the cause', 1, true), why)
+    end
+    many:close()
   end)
 
   it('stops when it is interrupted from another thread', function()
