@@ -389,7 +389,11 @@ struct run_item {
   struct fetch_job *parts;
 };
 
-/// renew.c: whether what was read is of another upload than a plan of the items.
+/// renew.c: the i-th job of an item that reads the store, whose plan is NULL where it could not be
+/// had; NULL: there are no more.
+struct fetch_job *fetch_run_job(const struct run_item *it, int32_t i);
+
+/// Whether what was read is of another upload than a plan of the items.
 bool fetch_run_moved(const struct fetch_session *s, const struct run_item *items, size_t n);
 
 /// Gives the items, whose read has ended, the plans of the uploads that the store has now, and

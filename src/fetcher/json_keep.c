@@ -106,8 +106,7 @@ static struct keep_question question_of(const struct fetch_json *j, size_t r)
   return (struct keep_question){ j->questions.data + a->at, a->len, a->hash };
 }
 
-static void write_questions(struct fetch_json *j, const struct keep *k,
-                            const struct fetch_request *q)
+static void write_questions(struct fetch_json *j, struct keep *k, const struct fetch_request *q)
 {
   if (q->n > j->asked_room) {
     j->asked_room = q->n;

@@ -8,7 +8,8 @@
 //
 //     struct entry | watches | question | answer
 //
-// A ring is memory that the system gives as it is written: what is not used costs nothing.
+// A ring is memory that the system gives page by page as it is written: what is not used costs
+// nothing.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,18 +22,17 @@ enum {
   WAYS = 4,
   SLOT_BYTES = 256, ///< of the ring for each slot of the index: a small answer
   LEAST_RING = 64 << 10,
-  LARGEST_PART = 16, ///< of a ring, that one entry may take
+  LARGEST_PART = 16,  ///< of a ring, that one entry may take
+  MOST_WATCHES = 256, ///< of an entry
 };
 
 struct entry {
-  uint64_t hash;
   uint64_t snapshot;
   int64_t from;
   int64_t until;
   uint32_t n_watches;
   uint32_t question_len;
   uint32_t answer_len;
-  uint32_t size; ///< of all of it
 };
 
 /// Written under the lock; keep_expect_soon reads without it.
@@ -102,7 +102,7 @@ void keep_free(struct keep *k)
 // ---- places -----------------------------------------------------------------------------------
 
 /// The high bits choose the shard, the low ones the set.
-static const struct shard *shard_of(const struct keep *k, uint64_t hash)
+static struct shard *shard_of(struct keep *k, uint64_t hash)
 {
   return &k->shards[(hash >> 32) % SHARDS];
 }
@@ -194,20 +194,18 @@ uint64_t keep_hash(const void *bytes, size_t len)
 void keep_put(struct keep *k, const struct keep_question *q, const struct keep_terms *terms,
               const void *answer, size_t len)
 {
-  struct shard *s = (struct shard *)shard_of(k, q->hash);
+  struct shard *s = shard_of(k, q->hash);
   const size_t watched = terms->n_watches * sizeof(uint32_t);
   const size_t size = (sizeof(struct entry) + watched + q->len + len + 7) & ~(size_t)7;
-  if (size > s->size / LARGEST_PART) {
+  if (size > s->size / LARGEST_PART || terms->n_watches > MOST_WATCHES) {
     return;
   }
-  const struct entry e = { .hash = q->hash,
-                           .snapshot = terms->snapshot,
+  const struct entry e = { .snapshot = terms->snapshot,
                            .from = terms->from,
                            .until = terms->until,
                            .n_watches = terms->n_watches,
                            .question_len = (uint32_t)q->len,
-                           .answer_len = (uint32_t)len,
-                           .size = (uint32_t)size };
+                           .answer_len = (uint32_t)len };
   pthread_mutex_lock(&s->lock);
   struct slot *slot = room_of(s, q);
   const uint64_t at = make_room(s, size);
@@ -227,15 +225,13 @@ void keep_put(struct keep *k, const struct keep_question *q, const struct keep_t
 bool keep_find(struct keep *k, const struct keep_question *q, int64_t at, struct kv_reader *reader,
                struct chn_buf *out)
 {
-  enum { MOST_WATCHES = 256 };
-  struct shard *s = (struct shard *)shard_of(k, q->hash);
+  struct shard *s = shard_of(k, q->hash);
   const struct entry *found = NULL;
   struct entry e;
   uint32_t watches[MOST_WATCHES];
   const size_t before = out->len;
   pthread_mutex_lock(&s->lock);
-  bool good = find(s, q, &found) != NULL && at >= found->from && at < found->until &&
-              found->n_watches <= MOST_WATCHES;
+  bool good = find(s, q, &found) != NULL && at >= found->from && at < found->until;
   if (good) {
     e = *found;
     memcpy(watches, watches_of(found), e.n_watches * sizeof *watches);
@@ -250,12 +246,12 @@ bool keep_find(struct keep *k, const struct keep_question *q, int64_t at, struct
   return good && !out->truncated;
 }
 
-void keep_expect(const struct keep *k, uint64_t hash)
+void keep_expect(struct keep *k, uint64_t hash)
 {
   __builtin_prefetch(set_of(shard_of(k, hash), hash));
 }
 
-void keep_expect_soon(const struct keep *k, uint64_t hash)
+void keep_expect_soon(struct keep *k, uint64_t hash)
 {
   enum { LINE = 64, LINES = 9 }; // of an entry, as many as mostly are
   const struct shard *s = shard_of(k, hash);

@@ -23,7 +23,7 @@ struct keep_question {
 };
 uint64_t keep_hash(const void *bytes, size_t len);
 
-/// Keeps an answer to a question; one that is too large is not kept.
+/// Keeps an answer to a question; one that is too large, or was made of too much, is not kept.
 void keep_put(struct keep *k, const struct keep_question *q, const struct keep_terms *terms,
               const void *answer, size_t len);
 
@@ -34,8 +34,8 @@ bool keep_find(struct keep *k, const struct keep_question *q, int64_t at, struct
 
 /// Who will ask several questions says so of each, then again when its turn is near: waiting for
 /// memory is half of what an answer costs, and so it is waited for many at once.
-void keep_expect(const struct keep *k, uint64_t hash);
-void keep_expect_soon(const struct keep *k, uint64_t hash);
+void keep_expect(struct keep *k, uint64_t hash);
+void keep_expect_soon(struct keep *k, uint64_t hash);
 
 /// Whether answers of a plan may be kept at all.
 bool keep_takes(const struct fetch_plan *plan);

@@ -100,11 +100,9 @@ bool keep_terms_of(const struct fetch_session *s, const struct fetch_result *res
     return false;
   }
   bool good = true;
-  if (it->plan->kind == FETCH_GROUP_BY) {
-    good = add_job(s, it->job, r, watches, out);
-  }
-  for (int32_t p = 0; it->parts != NULL && p < it->plan->join.n_parts && good; p++) {
-    good = it->parts[p].plan != NULL && add_job(s, &it->parts[p], r, watches, out);
+  const struct fetch_job *j = NULL;
+  for (int32_t i = 0; good && (j = fetch_run_job(it, i)) != NULL; i++) {
+    good = j->plan != NULL && add_job(s, j, r, watches, out);
   }
   out->watches = (const uint32_t *)(const void *)watches->data;
   out->n_watches = (uint32_t)(watches->len / sizeof *out->watches);

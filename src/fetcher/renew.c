@@ -19,8 +19,7 @@ static bool job_moved(const struct fetch_session *s, const struct fetch_job *j)
   return false;
 }
 
-/// The i-th job of an item that reads the store; NULL: there are no more.
-static struct fetch_job *job_at(const struct run_item *it, int32_t i)
+struct fetch_job *fetch_run_job(const struct run_item *it, int32_t i)
 {
   if (it->plan->kind == FETCH_GROUP_BY) {
     return i == 0 ? it->job : NULL;
@@ -32,7 +31,7 @@ static bool item_moved(const struct fetch_session *s, const struct run_item *it)
 {
   bool moved = false;
   struct fetch_job *j = NULL;
-  for (int32_t i = 0; !moved && (j = job_at(it, i)) != NULL; i++) {
+  for (int32_t i = 0; !moved && (j = fetch_run_job(it, i)) != NULL; i++) {
     moved = j->plan != NULL && job_moved(s, j);
   }
   return moved;
@@ -127,7 +126,7 @@ void fetch_run_renew(struct fetch_session *s, struct run_item *items, size_t n)
     if (!item_moved(s, it)) {
       continue;
     }
-    for (int32_t k = 0; (j = job_at(it, k)) != NULL; k++) {
+    for (int32_t k = 0; (j = fetch_run_job(it, k)) != NULL; k++) {
       if (j->plan != NULL && job_moved(s, j) &&
           fetch_meta_renew(f, s->reader, j->plan, &err) != CHN_OK) {
         note(s, &err);
@@ -149,7 +148,7 @@ void fetch_run_fail_moved(struct fetch_session *s, struct run_item *items, size_
 {
   for (size_t i = 0; i < n; i++) {
     struct fetch_job *j = NULL;
-    for (int32_t k = 0; (j = job_at(&items[i], k)) != NULL; k++) {
+    for (int32_t k = 0; (j = fetch_run_job(&items[i], k)) != NULL; k++) {
       if (j->plan == NULL || !job_moved(s, j)) {
         continue;
       }

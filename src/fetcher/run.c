@@ -329,13 +329,10 @@ static void answer(struct fetch_session *s, const struct run_item *it, struct fe
 static void merge_all(struct fetch_session *s, struct run_item *items, size_t n)
 {
   for (size_t i = 0; i < n; i++) {
-    struct run_item *it = &items[i];
-    if (it->plan->kind == FETCH_GROUP_BY) {
-      fetch_merge_job(s, it->job);
-    }
-    for (int32_t p = 0; it->parts != NULL && p < it->plan->join.n_parts; p++) {
-      if (it->plan->join.parts[p].plan != NULL) {
-        fetch_merge_job(s, &it->parts[p]);
+    struct fetch_job *j = NULL;
+    for (int32_t k = 0; (j = fetch_run_job(&items[i], k)) != NULL; k++) {
+      if (j->plan != NULL) {
+        fetch_merge_job(s, j);
       }
     }
   }
