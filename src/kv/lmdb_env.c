@@ -228,11 +228,19 @@ static chn_status open_trees(struct lmdb_env *e, bool *empty, struct chn_err *er
   if (rc) {
     return lmdb_fail(e, rc, err);
   }
-  MDB_envinfo info;
+  // What this transaction sees: another process may make the trees meanwhile, and mdb_env_stat would
+  // tell of those.
+  MDB_dbi main;
   MDB_stat stat;
+  rc = mdb_dbi_open(txn, NULL, 0, &main);
+  rc = rc ? rc : mdb_stat(txn, main, &stat);
+  if (rc) {
+    mdb_txn_abort(txn);
+    return lmdb_fail(e, rc, err);
+  }
+  MDB_envinfo info;
   struct stat file;
   mdb_env_info(e->env, &info);
-  mdb_env_stat(e->env, &stat);
   mdb_filehandle_t fd;
   mdb_env_get_fd(e->env, &fd);
   if (fstat(fd, &file) == 0 && (size_t)file.st_size < (info.me_last_pgno + 1) * stat.ms_psize &&

@@ -41,4 +41,15 @@ describe('kept reads', function()
     local commits, sure = check(pipe)
     assert.is_true(commits > 10 and sure > 10, ('%d commits, %d sure'):format(commits, sure))
   end)
+
+  it('are there from the first, also when several processes make the store at once', function()
+    for round = 1, 40 do
+      local pipe = assert(io.popen(('for i in 1 2 3 4 5 6; do %skv_threads lmdb:%s 5 $((%d + i)) 2>&1 & done; wait'):format(
+        BIN, path, 100 * round)))
+      local text = pipe:read('*a')
+      pipe:close()
+      assert.equal(6, select(2, text:gsub(' 0 wrong\n', '')), text)
+      os.execute('rm -rf ' .. path)
+    end
+  end)
 end)
