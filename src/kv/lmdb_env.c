@@ -228,8 +228,8 @@ static chn_status open_trees(struct lmdb_env *e, bool *empty, struct chn_err *er
   if (rc) {
     return lmdb_fail(e, rc, err);
   }
-  // What this transaction sees: another process may make the trees meanwhile, and mdb_env_stat would
-  // tell of those.
+  // What this transaction sees: another process may make the trees meanwhile, and mdb_env_stat
+  // would tell of those.
   MDB_dbi main;
   MDB_stat stat;
   rc = mdb_dbi_open(txn, NULL, 0, &main);
