@@ -46,13 +46,13 @@ describe('a stream whose broker goes away', function()
     assert.equal(bootstrap, broker('start', folder))
     r:send(part(3))
     r:wait(run, url, group)
+    r:wait_told(group)
     local report = r:finish(run)
     assert.same({ #rows, 0, 0 }, { report.rows, report.late, report.rejected })
 
     local want = r:undisturbed(OPTIONS)
     local differ = streaming.differences(want, r:content(url))
     assert(not differ, differ)
-    for p = 0, r.partitions - 1 do assert.equal(r.ends[p], r.cluster:committed(group, r.topic, p)) end
   end)
 
   it('ends soon when it is told to while the broker is dead, and loses nothing', function()

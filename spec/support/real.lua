@@ -175,6 +175,19 @@ function Real:wait(run, url, group, o)
   end
 end
 
+--- Waits until Kafka's own tools see that a group has all that was sent.
+function Real:wait_told(group)
+  for p = 0, self.partitions - 1 do
+    local told
+    local there = M.wait_for(function()
+      local answered, answer = pcall(self.cluster.committed, self.cluster, group, self.topic, p)
+      told = answer
+      return answered and told == self.ends[p]
+    end, 60)
+    assert(there, ('the group was told of %s of %d messages of partition %d'):format(told, self.ends[p], p))
+  end
+end
+
 --- Whether a process has a handler for SIGTERM: one that starts has none yet.
 local function listens(pid)
   local f = io.open(('/proc/%d/status'):format(pid))

@@ -41,6 +41,9 @@ static chn_status start(struct stream_source *source, int32_t partition, int64_t
   }
   p->next = offset;
   k->reassign = true;
+  if (offset >= 0) { // the store's: told anew, as what was told before may not have arrived
+    committed(source, partition, offset);
+  }
   return CHN_OK;
 }
 
@@ -270,13 +273,26 @@ static bool will_pass(rd_kafka_resp_err_t code)
          code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || code == RD_KAFKA_RESP_ERR__WAIT_COORD;
 }
 
+/// Waits for the answer to offsets that the group was told before; false: there is none.
+static bool hear_answer(struct kafka *k, double until)
+{
+  enum { STEP_MS = 20 };
+  while (k->telling && chn_monotonic_ms() < until) {
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(k->rk, STEP_MS);
+    if (m != NULL) {
+      rd_kafka_message_destroy(m); // it will come again, to whom the partition goes
+    }
+  }
+  return !k->telling;
+}
+
 /// The last offsets; false: nobody answered.
 static bool tell_last(struct kafka *k, rd_kafka_queue_t *answers)
 {
   enum { AGAIN_MS = 100 };
   const double until = chn_monotonic_ms() + LEAVE_MS;
-  rd_kafka_topic_partition_list_t *list = k->lost ? NULL : kafka_take_committed(k, true);
-  bool answered = true;
+  bool answered = hear_answer(k, until);
+  rd_kafka_topic_partition_list_t *list = answered && !k->lost ? kafka_take_committed(k) : NULL;
   bool again = list != NULL;
   while (again) {
     rd_kafka_event_t *event = NULL;

@@ -61,7 +61,7 @@ void kafka_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     k->partitions = chn_realloc(k->partitions, ((size_t)list->cnt + 1) * sizeof *k->partitions);
     k->n = list->cnt;
     for (int32_t i = 0; i < list->cnt; i++) {
-      k->partitions[i] = (struct partition){ list->elems[i].partition, INT64_MIN, -1, -1 };
+      k->partitions[i] = (struct partition){ list->elems[i].partition, INT64_MIN, -1 };
     }
     pthread_mutex_unlock(&k->lock);
     k->reassign = true; // also of no partitions: the group waits for the answer
@@ -71,17 +71,15 @@ void kafka_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
   rd_kafka_yield(rk); // the poll returns at once
 }
 
-rd_kafka_topic_partition_list_t *kafka_take_committed(struct kafka *k, bool again)
+rd_kafka_topic_partition_list_t *kafka_take_committed(struct kafka *k)
 {
   rd_kafka_topic_partition_list_t *list = NULL;
   pthread_mutex_lock(&k->lock);
   for (int32_t i = 0; i < k->n; i++) {
     struct partition *p = &k->partitions[i];
-    p->committed = again && p->committed < 0 ? p->told : p->committed;
     if (p->committed >= 0) {
       list = list != NULL ? list : rd_kafka_topic_partition_list_new(k->n);
       rd_kafka_topic_partition_list_add(list, k->topic, p->id)->offset = p->committed;
-      p->told = p->committed;
       p->committed = -1;
     }
   }
@@ -91,10 +89,14 @@ rd_kafka_topic_partition_list_t *kafka_take_committed(struct kafka *k, bool agai
 
 void kafka_tell_committed(struct kafka *k)
 {
-  rd_kafka_topic_partition_list_t *list = kafka_take_committed(k, false);
+  rd_kafka_topic_partition_list_t *list = k->telling ? NULL : kafka_take_committed(k);
   k->told_ms = chn_monotonic_ms();
   if (list != NULL) {
-    rd_kafka_commit(k->rk, list, 1);
+    k->telling = true;
+    const rd_kafka_resp_err_t code = rd_kafka_commit(k->rk, list, 1);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      kafka_on_told(k->rk, code, list, k);
+    }
     rd_kafka_topic_partition_list_destroy(list);
   }
 }
@@ -104,6 +106,7 @@ void kafka_on_told(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_part
 {
   (void)rk;
   struct kafka *k = opaque;
+  k->telling = false;
   pthread_mutex_lock(&k->lock);
   for (int i = 0; list != NULL && i < list->cnt; i++) {
     const rd_kafka_topic_partition_t *told = &list->elems[i];
@@ -112,9 +115,6 @@ void kafka_on_told(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_part
         code != RD_KAFKA_RESP_ERR_NO_ERROR || told->err != RD_KAFKA_RESP_ERR_NO_ERROR;
     if (failed && p != NULL && p->committed < 0) {
       p->committed = told->offset; // to be told again
-    }
-    if (p != NULL && p->told == told->offset) {
-      p->told = -1;
     }
   }
   pthread_mutex_unlock(&k->lock);

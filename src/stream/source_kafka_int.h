@@ -12,7 +12,6 @@ struct partition {
   int32_t id;
   int64_t next;      ///< of the next message to give; INT64_MIN: where the options say
   int64_t committed; ///< told by source_committed, not yet to the group; -1: nothing
-  int64_t told;      ///< to the group, which has not answered; -1: nothing
 };
 
 /// Where a partition ended when it was ours at first: STREAM_FROM_LATEST means that for good, or a
@@ -45,6 +44,7 @@ struct kafka {
   struct latest *latest;
   int32_t n_latest;
   double told_ms;
+  bool telling;   ///< the group was told offsets, and has not answered
   int32_t *event; ///< partitions of an event
   int32_t n_event;
   bool assigned; ///< an event to tell
@@ -73,11 +73,11 @@ void kafka_on_told(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_part
 /// pipeline was told of before.
 bool kafka_tell_event(struct kafka *k, struct stream_poll *out);
 
-/// Offsets that the group was not told yet, as a list to destroy; NULL: none. `again`: also those
-/// to which it has not answered.
-rd_kafka_topic_partition_list_t *kafka_take_committed(struct kafka *k, bool again);
+/// Offsets that the group was not told yet, as a list to destroy; NULL: none.
+rd_kafka_topic_partition_list_t *kafka_take_committed(struct kafka *k);
 
-/// Tells them, for people's tools; whether it arrives does not matter.
+/// Tells them, for people's tools, unless the answer to earlier ones is still awaited: librdkafka
+/// repeats a request that fails, and of two the older could come last.
 void kafka_tell_committed(struct kafka *k);
 
 /// Fetches anew, each partition from its next offset. A broker that does not answer is asked again

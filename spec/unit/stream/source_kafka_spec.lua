@@ -3,7 +3,7 @@ local seeds = require('spec.support.seed')
 local C = require('spec.support.cdef').load('stream/source.h')
 
 local FETCH, OFFSET_COMMIT = 1, 8
-local NOT_LEADER, REBALANCE = 6, 27
+local NOT_LEADER, REBALANCE, DISCONNECT = 6, 27, -195
 
 local take, nothing, assigned = kafka.take, kafka.nothing, kafka.assigned
 local datas, values = kafka.datas, kafka.values
@@ -17,7 +17,7 @@ describe('stream source of Kafka', function()
   local specs = {
     { 'all', 3 }, { 'marks', 2 }, { 'latest', 1, latest = true }, { 'random', 2 }, { 'pause', 2 }, { 'commit', 2 }, { 'held', 1 },
     { 'one', 1 }, { 'cut', 1 }, { 'short', 1 }, { 'cut_skip', 1, skip_gaps = true }, { 'short_skip', 1, skip_gaps = true },
-    { 'errors', 1 }, { 'bounds', 1 }, { 'slow', 1 },
+    { 'errors', 1 }, { 'bounds', 1 }, { 'slow', 1 }, { 'order', 1, settings = { ['retry.backoff.ms'] = '3000' } },
   }
 
   setup(function()
@@ -27,7 +27,8 @@ describe('stream source of Kafka', function()
       cluster:topic(name, spec[2])
       for p = 0, spec[2] - 1 do cluster:send(name, p, values(10)) end
       lines[name] = {}
-      local options = { group = name, latest = spec.latest, skip_gaps = spec.skip_gaps, lines = lines[name] }
+      local options = { group = name, latest = spec.latest, skip_gaps = spec.skip_gaps, settings = spec.settings,
+                        lines = lines[name] }
       at[name] = assert(cluster:source(name, options))
     end
     for _, spec in ipairs(specs) do at[spec[1]].partitions = assigned(at[spec[1]]) end
@@ -206,6 +207,19 @@ describe('stream source of Kafka', function()
     s:close()
     assert.equal(5, cluster:committed('commit', 'commit', 0))
     assert.equal(9, cluster:committed('commit', 'commit', 1))
+  end)
+
+  it('tells the group nothing older behind what is newer, also when requests are repeated', function()
+    local s = at.order
+    s:start(0)
+    take(s, 10)
+    cluster:fail(OFFSET_COMMIT, { DISCONNECT }) -- librdkafka asks again, three seconds later
+    for offset = 1, 6 do
+      s:committed(0, offset)
+      nothing(s, 300)
+    end
+    nothing(s, 3000)
+    assert.equal(6, cluster:committed('order', 'order', 0))
   end)
 
   it('knows its lag', function()
