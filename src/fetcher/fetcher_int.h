@@ -50,6 +50,7 @@ struct derive_out {
   const char *spark;
   const int32_t *inputs; ///< that an expression names
   int32_t n_inputs;
+  bool repeats; ///< the same inputs give the same, and all it names are inputs
 };
 
 /// Derivations over keys, base values, ts and ds: inputs [0, n_keys) are keys, then base columns,
@@ -106,11 +107,18 @@ struct fetch_join {
   const char *refused_name;  ///< the entry's name; NULL: a failure of the row
 };
 
+/// How long a plan's answers may be given again, where nothing was written and no window moved on.
+enum keep_span {
+  KEEP_NEVER,
+  KEEP_DAY, ///< until the day of the request ends, UTC
+  KEEP_ON,
+};
+
 struct fetch_plan {
   atomic_int refs;
   long long id;        ///< of this process, never given twice
   atomic_bool retired; ///< another plan is current
-  bool keeps;          ///< its answers may be given again
+  enum keep_span keeps;
   struct fetcher *fetcher;
   struct fetch_meta_slot *slot;
   enum fetch_kind kind;

@@ -239,7 +239,8 @@ chn_status fetch_json_answer(struct fetch_json *j, struct fetch_session *s,
   const struct fetch_request *q = request;
   struct fetch_result result = { .plan = q->plan };
   uint64_t snapshot = 0;
-  if (f->keep == NULL || !q->plan->keeps || q->missing != NULL || q->refused != NULL || q->base) {
+  if (f->keep == NULL || q->plan->keeps == KEEP_NEVER || q->missing != NULL || q->refused != NULL ||
+      q->base) {
     return run_all(j, s, q, out, err);
   }
   write_questions(j, f->keep, q);

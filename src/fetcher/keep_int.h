@@ -37,8 +37,8 @@ bool keep_find(struct keep *k, const struct keep_question *q, int64_t at, struct
 void keep_expect(struct keep *k, uint64_t hash);
 void keep_expect_soon(struct keep *k, uint64_t hash);
 
-/// Whether answers of a plan may be kept at all.
-bool keep_takes(const struct fetch_plan *plan);
+/// How long answers of a plan may be kept.
+enum keep_span keep_span_of(const struct fetch_plan *plan);
 
 /// Appends the bytes of the question that row r of a request asks.
 void keep_add_question(const struct fetch_request *q, size_t r, struct chn_buf *out);

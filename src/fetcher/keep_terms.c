@@ -1,27 +1,44 @@
 // What may be kept of a run, and how long it is good.
 #include <string.h>
 
+#include "base/time.h"
 #include "fetcher/keep_int.h"
 
-/// Derivations that only copy say the same at any instant, but for copies of the instant itself.
-static bool derives_timelessly(const struct fetch_plan *plan)
+static enum keep_span shorter(enum keep_span a, enum keep_span b)
 {
-  const struct fetch_derive *d = plan->derive;
-  bool good = d == NULL || d->broken == NULL;
-  for (int32_t i = 0; good && d != NULL && i < plan->features.n_fields; i++) {
-    const int32_t input = d->outs[i].source;
-    good = input >= 0 && d->input_at[input] < d->n_keys + d->n_base;
-  }
-  return good;
+  return a < b ? a : b;
 }
 
-bool keep_takes(const struct fetch_plan *plan)
+/// How long an input stays as it is for the same keys and values: `ts` is new with each request,
+/// `ds` with each day.
+static enum keep_span span_of_input(const struct fetch_derive *d, int32_t input)
 {
-  if (!derives_timelessly(plan)) {
-    return false;
+  const int32_t ts = d->n_keys + d->n_base; // ds is behind it
+  const int32_t at = d->input_at[input];
+  return at < ts ? KEEP_ON : at == ts ? KEEP_NEVER : KEEP_DAY;
+}
+
+static enum keep_span span_of_derivations(const struct fetch_plan *plan)
+{
+  const struct fetch_derive *d = plan->derive;
+  enum keep_span span = d == NULL || d->broken == NULL ? KEEP_ON : KEEP_NEVER;
+  for (int32_t c = 0; d != NULL && c < plan->features.n_fields; c++) {
+    const struct derive_out *o = &d->outs[c];
+    span = o->source >= 0 ? shorter(span, span_of_input(d, o->source))
+           : o->repeats   ? span
+                          : KEEP_NEVER;
+    for (int32_t i = 0; i < o->n_inputs; i++) {
+      span = shorter(span, span_of_input(d, o->inputs[i]));
+    }
   }
+  return span;
+}
+
+enum keep_span keep_span_of(const struct fetch_plan *plan)
+{
+  enum keep_span span = span_of_derivations(plan);
   if (plan->kind == FETCH_GROUP_BY) {
-    return !plan->gb.entities;
+    return plan->gb.entities ? KEEP_NEVER : span;
   }
   const struct fetch_join *join = &plan->join;
   bool good = join->refused == NULL && join->codec_failure == NULL;
@@ -29,9 +46,10 @@ bool keep_takes(const struct fetch_plan *plan)
     good = good && join->exts[i].contextual; // which repeats keys
   }
   for (int32_t i = 0; i < join->n_parts && good; i++) {
-    good = join->parts[i].plan != NULL && keep_takes(join->parts[i].plan);
+    const struct fetch_plan *part = join->parts[i].plan;
+    span = part != NULL ? shorter(span, keep_span_of(part)) : KEEP_NEVER;
   }
-  return good;
+  return good ? span : KEEP_NEVER;
 }
 
 // ---- questions --------------------------------------------------------------------------------
@@ -98,6 +116,9 @@ bool keep_terms_of(const struct fetch_session *s, const struct fetch_result *res
   *out = (struct keep_terms){ .snapshot = s->snapshot, .from = result->at[r], .until = INT64_MAX };
   if (s->snapshot == 0 || !answered) {
     return false;
+  }
+  if (result->plan->keeps == KEEP_DAY) {
+    out->until = chn_ms_of_day(chn_day_of_ms(out->from) + 1);
   }
   bool good = true;
   const struct fetch_job *j = NULL;

@@ -102,6 +102,7 @@ static void note_inputs(struct arena *a, const struct fetch_derive *d, struct de
     }
   }
   o->inputs = inputs;
+  o->repeats = (size_t)o->n_inputs == n && sql_expr_repeats(a, o->spark);
 }
 
 /// Lists the outputs; expressions get a type later.

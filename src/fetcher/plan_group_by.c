@@ -73,7 +73,7 @@ chn_status fetch_make_group_by(struct fetcher *f, const char *text, size_t len,
     return s;
   }
   plan_derivations(f, plan);
-  plan->keeps = keep_takes(plan);
+  plan->keeps = keep_span_of(plan);
   *out = plan;
   return CHN_OK;
 }

@@ -252,7 +252,7 @@ chn_status fetch_make_join(struct fetcher *f, struct kv_reader *reader, const ch
   }
   derive(f, plan);
   check_entity(f, reader, plan);
-  plan->keeps = keep_takes(plan);
+  plan->keeps = keep_span_of(plan);
   *out = plan;
   return CHN_OK;
 }

@@ -247,6 +247,36 @@ chn_status sql_expr_columns(struct arena *a, const char *spark, char ***out, siz
   return CHN_OK;
 }
 
+static bool call_repeats(const struct sql_node *n)
+{
+  static const char *const change[] = { "now",    "current_date", "curdate", "current_timestamp",
+                                        "rand",   "random",       "randn",   "uuid",
+                                        "shuffle" };
+  const struct sql_function *f = sql_function_find(n->op);
+  bool repeats = f != NULL && f->kind == SQL_F_SCALAR && n->over == NULL;
+  for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+    repeats = repeats && strcmp(n->op, change[i]) != 0;
+  }
+  const bool clock = n->n_kids == 0 && strstr(n->op, "unix_timestamp") != NULL;
+  return repeats && !clock;
+}
+
+static bool repeats(const struct sql_node *n)
+{
+  bool good = n->query == NULL && (n->kind != SQL_CALL || call_repeats(n));
+  for (int32_t i = 0; good && i < n->n_kids; i++) {
+    good = repeats(n->kids[i]);
+  }
+  return good;
+}
+
+bool sql_expr_repeats(struct arena *a, const char *spark)
+{
+  struct sql_node *n = NULL;
+  struct chn_err ignored;
+  return parse_expr(a, spark, &n, &ignored) == CHN_OK && repeats(n);
+}
+
 bool sql_expr_is_name(struct arena *a, const char *spark, char **name)
 {
   struct sql_node *n = NULL;

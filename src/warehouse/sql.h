@@ -30,6 +30,10 @@ chn_status sql_query_tables(struct arena *a, const char *spark, char ***out, siz
 chn_status sql_expr_columns(struct arena *a, const char *spark, char ***out, size_t *n,
                             struct chn_err *err);
 
+/// Whether the expression gives the same for the same columns, whenever and beside whatever rows it
+/// is asked: it names no clock, no random numbers, no subquery, and only functions of one row.
+bool sql_expr_repeats(struct arena *a, const char *spark);
+
 /// Whether the expression is one bare column name; if so it is written to *name.
 bool sql_expr_is_name(struct arena *a, const char *spark, char **name);
 

@@ -19,11 +19,13 @@ describe('threads', function()
     o:batch('u', { { ts = STOP - 1000, n = 5LL, s = 'x' } })
     o:stream('u', { { ts = STOP + 1000, n = 6LL, s = 'a longer text' } })
     o:save()
-    online.join(store, 'team.join.v1', { { o }, { o, prefix = 'p' } },
-      { derivations = {
-        { name = 'all', expression = 'team_gb_v1_twice + p_team_gb_v1_twice' },
-        { name = '*', expression = '*' },
-      } })
+    for name, all in pairs { kept = '', fetched = ' + 0 * ts' } do
+      online.join(store, ('team.%s.v1'):format(name), { { o }, { o, prefix = 'p' } },
+        { derivations = {
+          { name = 'all', expression = 'team_gb_v1_twice + p_team_gb_v1_twice' .. all },
+          { name = '*', expression = '*' },
+        } })
+    end
     local plain = online.new(store, { name = 'team.plain.v1', fields = { { 'n', 'long' } }, stop = STOP,
                                       defs = { { 'n', 'SUM', windows = { '7d' } } } })
     plain:batch('u', { { ts = STOP - 1000, n = 5LL } })
@@ -38,7 +40,8 @@ describe('threads', function()
       assert(answers and tonumber(answers) > 50 and not text:find('ThreadSanitizer'), text)
       return tonumber(kept)
     end
-    assert.equal(0, run('team/join.v1')) -- has expressions
+    assert.equal(0, run('team/fetched.v1')) -- names the instant of the request
+    assert.is_true(run('team/kept.v1') > 50)
     assert.is_true(run('team/plain.v1') > 50)
   end)
 end)

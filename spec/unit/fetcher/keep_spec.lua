@@ -84,7 +84,8 @@ describe('a kept answer', function()
 
   it('is what a fetch says, whatever is streamed, uploaded and asked meanwhile', function()
     local random, first = seed.random('kept answers')
-    local gbs = { group_by('team.rows.v1'), group_by('team.tiles.v1', { tiled = true }) }
+    local derived = { { 'rate', 'round(n_sum_7d / 7, 3)' }, { 'who', "concat(user, '-', s_last)" }, { '*', '*' } }
+    local gbs = { group_by('team.rows.v1', { derivations = derived }), group_by('team.tiles.v1', { tiled = true }) }
     for _, gb in ipairs(gbs) do upload(gb, random, 6) end
     online.join(store, 'team.j.v1', { { gbs[1] }, { gbs[2] }, { gbs[1], prefix = 'again' } })
     local now, rows, streamed = STOP + 2 * HOUR, 0, {}
@@ -187,23 +188,43 @@ describe('a kept answer', function()
     assert.equal(2, keeps:kept() - before)
   end)
 
-  it('is not made by expressions, of mutations, of external sources, in detail or of a past before the batch', function()
+  it('is not made by a clock, of mutations, of external sources, in detail or of a past before the batch', function()
     local random = seed.random('kept never')
-    local gbs = {
-      group_by('team.expr.v1', { derivations = { { 'twice', 'n_sum_7d * 2' }, { '*', '*' } } }),
-      group_by('team.instant.v1', { derivations = { { 'asked', 'ts' }, { '*', '*' } } }),
-      group_by('team.mutations.v1', { entities = true, defs = { { 'n', 'SUM', windows = { '7d' } } } }),
-    }
+    local gbs = { group_by('team.mutations.v1', { entities = true, defs = { { 'n', 'SUM', windows = { '7d' } } } }) }
+    for i, e in ipairs { 'ts', 'n_sum_7d + ts', 'TS / 2', "concat(ds, rand() < 2)", 'unix_timestamp() > 0', 'rand() < 2' } do
+      gbs[i + 1] = group_by(('team.clock%d.v1'):format(i), { derivations = { { 'asked', e }, { '*', '*' } } })
+    end
     for _, gb in ipairs(gbs) do
       upload(gb, random, 1)
       assert.equal(0, kept_of('group_by', gb.o.name:gsub('%.', '/', 1), body { 'u1' }, STOP + HOUR), gb.o.name)
     end
+    local pure = group_by('team.pure.v1', { derivations = { { 'twice', 'n_sum_7d * 2' }, { 'whose', 'upper(user)' } } })
+    upload(pure, random, 1)
+    assert.equal(1, kept_of('group_by', 'team/pure.v1', body { 'u1' }, STOP + HOUR))
     local renamed = group_by('team.renamed.v1', { derivations = { { 'short', 'n_sum_7d' } } })
     upload(renamed, random, 1)
     assert.equal(1, kept_of('group_by', 'team/renamed.v1', body { 'u1' }, STOP + HOUR))
     assert.equal(0, kept_of('group_by', 'team/renamed.v1', body { 'u1' }, STOP - HOUR))
-    online.join(store, 'team.j.v1', { { renamed }, { gbs[1] } })
+    online.join(store, 'team.j.v1', { { renamed }, { gbs[2] } })
     assert.equal(0, kept_of('join', 'team/j.v1', body { 'u1' }, STOP + HOUR))
+  end)
+
+  it('is good for its day where the day is part of it', function()
+    local random = seed.random('kept days')
+    local gbs = {
+      group_by('team.copied.v1', { derivations = { { 'day', 'ds' }, { '*', '*' } } }),
+      group_by('team.made.v1', { derivations = { { 'year', 'year(to_date(DS))' }, { '*', '*' } } }),
+    }
+    for _, gb in ipairs(gbs) do upload(gb, random, 1) end
+    online.join(store, 'team.j.v1', { { gbs[1] }, { gbs[2] } })
+    local text, last = body { 'u1' }, STOP + 24 * HOUR - 1
+    for _, asked in ipairs { { 'group_by', 'team/copied.v1' }, { 'group_by', 'team/made.v1' }, { 'join', 'team/j.v1' } } do
+      local kind, name = asked[1], asked[2]
+      assert.equal(1, kept_of(kind, name, text, last), name)
+      local before = keeps:kept()
+      same(kind, name, text, last + 1)
+      assert.equal(before, keeps:kept(), name)
+    end
   end)
 
   it('is another one after a reload of its definition', function()
