@@ -38,7 +38,7 @@ enum keep_span keep_span_of(const struct fetch_plan *plan)
 {
   enum keep_span span = span_of_derivations(plan);
   if (plan->kind == FETCH_GROUP_BY) {
-    return plan->gb.entities ? KEEP_NEVER : span;
+    return plan->gb.entities && plan->gb.temporal ? KEEP_NEVER : span; // of mutations
   }
   const struct fetch_join *join = &plan->join;
   bool good = join->refused == NULL && join->codec_failure == NULL;
