@@ -128,16 +128,21 @@ void cli_tell_maker(struct cli_context *ctx, struct chn_err *err)
   }
   struct cli_definitions d;
   cli_definitions_list(&ctx->arena, ctx->repo.root, &d);
+  const char *maker = NULL;
   for (size_t i = 0; i < d.n; i++) {
     struct chn_err unread; // a definition that cannot be read makes nothing
     const char *table = NULL;
     bool join = false;
     if (cli_definition_table(ctx, d.paths[i], &table, &join, &unread) == CHN_OK &&
         strcmp(table, missing) == 0) {
-      snprintf(reason, sizeof err->msg - (size_t)(reason - err->msg),
-               " yet: `chronon run --conf %s` makes it", d.paths[i]);
-      break;
+      // A GroupBy over a staging query may have its name, and so its table; it seldom writes it.
+      const bool query = strstr(d.paths[i], "staging_queries/") != NULL;
+      maker = maker == NULL || query ? d.paths[i] : maker;
     }
+  }
+  if (maker != NULL) {
+    snprintf(reason, sizeof err->msg - (size_t)(reason - err->msg),
+             " yet: `chronon run --conf %s` makes it", maker);
   }
   cli_definitions_free(&d);
 }

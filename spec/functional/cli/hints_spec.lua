@@ -31,6 +31,12 @@ describe('a step too early', function()
     assert.equal('chronon: ' .. way, err_of('sql', 'SELECT * FROM nyc.flights_schedule_v1'))
   end)
 
+  it('reads the table of a staging query that a GroupBy shares its name with', function()
+    assert.matches('table nyc.flights_planes_v1 does not exist yet: '
+      .. '`chronon run --conf production/staging_queries/flights/planes.v1` makes it\n',
+      err_of('run', '--mode', 'upload', '--conf', 'production/group_bys/flights/planes.v1', '--ds', '2013-06-30'), 1, true)
+  end)
+
   it('reads a table that no definition makes: it is told as it was', function()
     assert.matches('table nyc.nothing_like_that does not exist: neither a --table gives its path nor is there a folder ',
       err_of('sql', 'SELECT * FROM nyc.nothing_like_that'), 1, true)

@@ -43,7 +43,8 @@ describe('an expression', function()
   it('repeats where it names columns and functions of them', function()
     for _, e in ipairs { 'a', 'a + 1', 'a / b', 'upper(a)', 'coalesce(a, b, 0)', "a LIKE 'x%'",
       'CASE WHEN a > 1 THEN b ELSE c END', 'a BETWEEN 1 AND b', 'a IN (1, 2)', "date_format(a, 'yyyy')",
-      "unix_timestamp(a, 'yyyy')", 'm[a]', 's.f', 'exists(a, x -> x > b)', "'now()'", 'CAST(a AS STRING)', 'if(isnull(a), 0.0, round(a, 2))' } do
+      "unix_timestamp(a, 'yyyy')", 'm[a]', 's.f', 'exists(a, x -> x > b)',
+      "'now()'", 'CAST(a AS STRING)', 'if(isnull(a), 0.0, round(a, 2))' } do
       assert(render(e), e)
       assert.is_true(repeats(e), e)
     end
