@@ -202,4 +202,16 @@ end
 
 function M:dataset() return (self.name:gsub('[^%w_]', '_')):upper() .. '_STREAMING' end
 
+--- Random events of ten users in two partitions, n each from `stop` on, late ones among them.
+function M.two_partitions(random, stop, n, step)
+  local out = { {}, {} }
+  for p = 1, 2 do
+    for i = 1, n do
+      out[p][i] = { user = 'u' .. random(1, 10), ts = stop + i * step + random(0, 240) * 1000 + p, n = random(-9, 9),
+                    s = 's' .. random(1, 5) }
+    end
+  end
+  return out
+end
+
 return M

@@ -156,8 +156,9 @@ static bool need_unit(duckdb_function_info info, enum unit u, const struct sp_va
   return u != U_NONE;
 }
 
-// sp_timestampdiff(unit, a, b)
-static void run_diff(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+// A function of a unit's name and two numbers.
+static void run_by_unit(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out,
+                        int64_t (*of)(enum unit u, int64_t x, int64_t y))
 {
   struct sp_reader r[3];
   sp_open_all(r, in, 3);
@@ -165,9 +166,9 @@ static void run_diff(duckdb_function_info info, duckdb_data_chunk in, duckdb_vec
   const idx_t n = duckdb_data_chunk_get_size(in);
   for (idx_t i = 0; i < n; i++) {
     const struct sp_value name = sp_get(&r[0], i);
-    const struct sp_value a = sp_get(&r[1], i);
-    const struct sp_value b = sp_get(&r[2], i);
-    if (name.kind == SP_NULL || a.kind == SP_NULL || b.kind == SP_NULL) {
+    const struct sp_value x = sp_get(&r[1], i);
+    const struct sp_value y = sp_get(&r[2], i);
+    if (name.kind == SP_NULL || x.kind == SP_NULL || y.kind == SP_NULL) {
       sp_set_null(out, i);
       continue;
     }
@@ -175,35 +176,35 @@ static void run_diff(duckdb_function_info info, duckdb_data_chunk in, duckdb_vec
     if (!need_unit(info, u, &name)) {
       return;
     }
-    z[i] = u <= U_WEEK ? sp_plus(b.i, (int64_t)(0 - (uint64_t)a.i)) / unit_micros(u)
-                       : months_from(a.i, b.i) / unit_months(u);
+    z[i] = of(u, x.i, y.i);
   }
+}
+
+static int64_t units_between(enum unit u, int64_t a, int64_t b)
+{
+  return u <= U_WEEK ? sp_plus(b, (int64_t)(0 - (uint64_t)a)) / unit_micros(u)
+                     : months_from(a, b) / unit_months(u);
+}
+
+// sp_timestampdiff(unit, a, b)
+static void run_diff(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
+{
+  run_by_unit(info, in, out, units_between);
+}
+
+static int64_t add_units(enum unit u, int64_t by, int64_t t)
+{
+  if (u <= U_WEEK) {
+    return sp_plus(t, (int64_t)((uint64_t)by * (uint64_t)unit_micros(u)));
+  }
+  const int64_t days = sp_floor_div(t, day_micros);
+  return sp_micros_of(sp_add_months(days, by * unit_months(u)), sp_floor_mod(t, day_micros));
 }
 
 // sp_timestampadd(unit, n, t)
 static void run_add(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
-  struct sp_reader r[3];
-  sp_open_all(r, in, 3);
-  int64_t *z = duckdb_vector_get_data(out);
-  const idx_t n = duckdb_data_chunk_get_size(in);
-  for (idx_t i = 0; i < n; i++) {
-    const struct sp_value name = sp_get(&r[0], i);
-    const struct sp_value by = sp_get(&r[1], i);
-    const struct sp_value t = sp_get(&r[2], i);
-    if (name.kind == SP_NULL || by.kind == SP_NULL || t.kind == SP_NULL) {
-      sp_set_null(out, i);
-      continue;
-    }
-    const enum unit u = unit_of(&name);
-    if (!need_unit(info, u, &name)) {
-      return;
-    }
-    const int64_t days = sp_floor_div(t.i, day_micros);
-    z[i] = u <= U_WEEK ? sp_plus(t.i, (int64_t)((uint64_t)by.i * (uint64_t)unit_micros(u)))
-                       : sp_micros_of(sp_add_months(days, by.i * unit_months(u)),
-                                      sp_floor_mod(t.i, day_micros));
-  }
+  run_by_unit(info, in, out, add_units);
 }
 
 // sp_next_day(date, name): the first such weekday after the date

@@ -13,17 +13,6 @@ local BATCH = { { user = 'u1', n = 1, s = 's', ts = STOP - 1000, ds = '2024-01-3
 local EVENTS, STEP = 2000, 10000
 local q = program.quote
 
-local function partitions_of(random)
-  local out = { {}, {} }
-  for p = 1, 2 do
-    for i = 1, EVENTS do
-      out[p][i] = { user = 'u' .. random(1, 10), ts = STOP + i * STEP + random(0, 240) * 1000 + p, n = random(-9, 9),
-                    s = 's' .. random(1, 5) }
-    end
-  end
-  return out
-end
-
 local function masked(content, tiled)
   for name, value in pairs(tiled and content or {}) do content[name] = value:sub(1, -2) end
   return content
@@ -43,7 +32,7 @@ describe('a stream into Redis', function()
         random, first = seed.random('stream redis ' .. how)
         s = streaming.new({ fields = FIELDS, defs = DEFS, tiled = tiled })
         s:upload(BATCH, '2024-01-31')
-        s:events(partitions_of(random))
+        s:events(streaming.two_partitions(random, STOP, EVENTS, STEP))
         s:stream()
         want = masked(s:content(), tiled)
         s.store_url = ('redis://127.0.0.1:%d?timeout=300'):format(server.port)

@@ -10,17 +10,6 @@ local FIELDS = { { 'n', 'long' }, { 's', 'string' } }
 local DEFS = { { 'n', 'SUM', windows = { '1h', '7d' } }, { 's', 'HISTOGRAM', windows = { '7d' } } }
 local EVENTS, STEP = 3000, 10000
 
-local function partitions_of(random)
-  local out = { {}, {} }
-  for p = 1, 2 do
-    for i = 1, EVENTS do
-      out[p][i] = { user = 'u' .. random(1, 10), ts = STOP + i * STEP + random(0, 240) * 1000 + p, n = random(-9, 9),
-                    s = 's' .. random(1, 5) }
-    end
-  end
-  return out
-end
-
 describe('two streams of one group', function()
   for _, how in ipairs({ 'tiles', 'rows' }) do
     describe('of ' .. how, function()
@@ -53,7 +42,7 @@ describe('two streams of one group', function()
         s = streaming.new({ fields = FIELDS, defs = DEFS, tiled = tiled })
         s:upload({ { user = 'u1', n = 1, s = 's', ts = STOP - 1000, ds = '2024-01-31' } }, '2024-01-31')
         program.shell(('cp -r %s/kv %s/empty'):format(s.folder, s.folder))
-        s:events(partitions_of(random))
+        s:events(streaming.two_partitions(random, STOP, EVENTS, STEP))
         s:stream()
         want = contents()
         fresh()
@@ -107,7 +96,7 @@ describe('two streams of one group', function()
     finally(function() s:remove() end)
     s:upload({ { user = 'u1', n = 1, s = 's', ts = STOP - 1000, ds = '2024-01-31' } }, '2024-01-31')
     local random = seed.random('stream shut out')
-    s:events(partitions_of(random))
+    s:events(streaming.two_partitions(random, STOP, EVENTS, STEP))
     -- A mark that reads well but is never what the commit expects, as if it moved each time: its end is
     -- behind a NUL.
     local pipe = io.popen('realpath ' .. program.quote(s.input))
