@@ -107,6 +107,15 @@ static bool add_job(const struct fetch_session *s, const struct fetch_job *j, si
   return true;
 }
 
+/// Any instant may be asked for, and days are counted in 32 bits: those of base/time.h begin anew
+/// some millions of years away.
+static int64_t end_of_day(int64_t at)
+{
+  const int64_t into = at % CHN_DAY_MS;
+  int64_t end = 0;
+  return __builtin_add_overflow(at - into, into < 0 ? 0 : CHN_DAY_MS, &end) ? at : end;
+}
+
 bool keep_terms_of(const struct fetch_session *s, const struct fetch_result *result, size_t r,
                    struct chn_buf *watches, struct keep_terms *out)
 {
@@ -118,7 +127,7 @@ bool keep_terms_of(const struct fetch_session *s, const struct fetch_result *res
     return false;
   }
   if (result->plan->keeps == KEEP_DAY) {
-    out->until = chn_ms_of_day(chn_day_of_ms(out->from) + 1);
+    out->until = end_of_day(out->from);
   }
   bool good = true;
   const struct fetch_job *j = NULL;

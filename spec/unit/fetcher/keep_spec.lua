@@ -231,6 +231,17 @@ describe('a kept answer', function()
     end
   end)
 
+  it('is good for no other day, however far from now its own is', function()
+    local snapshots = group_by('team.snapshots.v1', { snapshot = true, entities = true, defs = { { 'n', 'SUM' } },
+      derivations = { { 'day', 'ds' }, { '*', '*' } } })
+    snapshots:value('u1', { { 'n_sum', 'long' } }, { n_sum = 5LL })
+    snapshots:save()
+    for _, far in ipairs { -4e17, -1e18, -9.2e18, 4e17, 1e18, 9.2e18 } do
+      same('group_by', 'team/snapshots.v1', body { 'u1' }, far)
+      assert.matches('"day":"2024%-02%-01"', same('group_by', 'team/snapshots.v1', body { 'u1' }, STOP + HOUR))
+    end
+  end)
+
   it('is another one after a reload of its definition', function()
     local random = seed.random('kept reload')
     local a, b = group_by('team.a.v1'), group_by('team.b.v1')
