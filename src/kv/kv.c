@@ -346,7 +346,9 @@ uint64_t kv_read_snapshot(struct kv_reader *reader)
 
 uint32_t kv_watch(const struct kv_get *get)
 {
-  return (uint32_t)chn_hash(get->key, get->key_len, get->generation);
+  // Spread: with small seeds a short key would hash as its neighbour does in the next dataset.
+  const uint64_t seed = get->generation * UINT64_C(0x9e3779b97f4a7c15);
+  return (uint32_t)chn_hash(get->key, get->key_len, seed);
 }
 
 bool kv_unchanged(struct kv_reader *reader, uint64_t since, const uint32_t *watches, size_t count)

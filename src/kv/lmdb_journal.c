@@ -29,7 +29,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/hash.h"
 #include "kv/lmdb_int.h"
 
 enum {
@@ -117,7 +116,7 @@ void lmdb_wrote_key(const struct lmdb_env *e, const void *key, size_t key_len, u
 
 // --- in the tree ---
 
-// Watches of another hash are worth nothing, and chn_hash may be another in the next release.
+// Watches of another hash are worth nothing, and kv_watch may be another in the next release.
 static uint32_t hash_kind(void)
 {
   static const char text[] =
@@ -126,11 +125,11 @@ static uint32_t hash_kind(void)
       "more than two hundred and forty bytes, and is cut for all of the "
       "others, of which there are some more below sixteen.";
   static const size_t lengths[] = { 0, 3, 8, 16, 100, 200, sizeof text };
-  uint64_t kind = 1;
+  uint32_t kind = 1;
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-    kind = chn_hash(text, lengths[i], kind);
+    kind = kv_watch(&(struct kv_get){ .key = text, .key_len = lengths[i], .generation = kind });
   }
-  return (uint32_t)kind;
+  return kind;
 }
 
 static MDB_val key_of(uint8_t *out, uint64_t number, size_t part)

@@ -97,6 +97,19 @@ describe('kv lmdb journal', function()
     for name, same in pairs(got) do assert.equal(name == 'none', same, name) end
   end)
 
+  it('tells the short keys of two datasets apart', function()
+    for _, len in ipairs({ 1, 3, 5, 9 }) do
+      local keys, puts = {}, {}
+      for i = 0, 255 do keys[i + 1] = { 'A', ('\2'):rep(len - 1) .. string.char(i) } end
+      for i = 1, 128 do puts[i] = { 'B', keys[i][2], 'v', 2 } end
+      local alarmed = 0
+      for _, same in pairs(unchanged_after(function() store:commit(puts) end, keys)) do
+        if not same then alarmed = alarmed + 1 end
+      end
+      assert.equal(0, alarmed, len)
+    end
+  end)
+
   it('knows long keys by all of their bytes', function()
     local head = ('h'):rep(600)
     local long = { a = { 'A', head .. 'a' }, b = { 'A', head .. 'b' } }
