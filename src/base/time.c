@@ -8,6 +8,10 @@
 #include <string.h>
 #include <time.h>
 
+// Of the years that a ds can name: further off there is no day, and sums of instants wrap.
+static const int64_t FIRST_MS = -62135596800000;
+static const int64_t LAST_MS = 253402300799999;
+
 static int32_t days_from_civil(int32_t y, int32_t m, int32_t d)
 {
   y -= m <= 2;
@@ -143,12 +147,23 @@ static bool read_number(const char *text, int64_t *ms)
   return end != text && *end == '\0' && errno == 0 && (*text == '-' || digits(text, 1) >= 0);
 }
 
+/// Whether an instant is one whose day has a name.
+static chn_status in_range(const char *text, int64_t ms, struct chn_err *err)
+{
+  if (ms >= FIRST_MS && ms <= LAST_MS) {
+    return CHN_OK;
+  }
+  return chn_fail(err, CHN_E_ARGUMENT,
+                  "\"%s\" is no instant of the years 1 to 9999, epoch milliseconds or ISO 8601",
+                  text);
+}
+
 chn_status chn_ms_of_text(const char *text, int64_t *ms, struct chn_err *err)
 {
   char ds[11] = { 0 };
   int32_t day = 0;
   if (read_number(text, ms)) {
-    return CHN_OK;
+    return in_range(text, *ms, err);
   }
   memcpy(ds, text, strnlen(text, 10));
   if (chn_day_of_ds(ds, &day, NULL) == CHN_OK) {
@@ -162,7 +177,7 @@ chn_status chn_ms_of_text(const char *text, int64_t *ms, struct chn_err *err)
         clock < 0 || (rest == text + 10 && *rest != '\0') ? INT64_MIN : read_offset(rest);
     if (offset != INT64_MIN) {
       *ms = chn_ms_of_day(day) + clock - offset;
-      return CHN_OK;
+      return in_range(text, *ms, err);
     }
   }
   return chn_fail(err, CHN_E_ARGUMENT,

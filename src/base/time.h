@@ -28,7 +28,7 @@ chn_status chn_day_of_ds(const char *ds, int32_t *day, struct chn_err *err);
 
 /// Reads an instant: epoch milliseconds, or ISO 8601 (2024-03-10, 2024-03-10T12:30[:05[.123]], then
 /// nothing or Z for UTC, or an offset like +02:00, whose sign may be a blank, which is what a query
-/// string makes of a plus). Fails with CHN_E_ARGUMENT.
+/// string makes of a plus), of the years 0001 to 9999. Fails with CHN_E_ARGUMENT.
 chn_status chn_ms_of_text(const char *text, int64_t *ms, struct chn_err *err);
 
 /// Today in UTC.

@@ -50,6 +50,8 @@ describe('base time of a text', function()
       ['2024-03-10T01:02:03.4'] = 1710032523400, ['2024-03-10T01:02:03.456789Z'] = 1710032523456,
       ['2024-03-10T00:00:00+02:00'] = 1710021600000, ['2024-03-10T00:00:00 0200'] = 1710021600000,
       ['2024-03-10T00:00-00:30'] = 1710030600000, ['1969-12-31T23:59:59.999Z'] = -1,
+      ['-62135596800000'] = -62135596800000, ['0001-01-01'] = -62135596800000,
+      ['253402300799999'] = 253402300799999, ['9999-12-31T23:59:59.999Z'] = 253402300799999,
     }) do
       assert.equal(want, ms(text), text)
     end
@@ -61,6 +63,14 @@ describe('base time of a text', function()
     it('refuses "' .. bad .. '"', function()
       assert.has_error(function() ms(bad) end,
         ('"%s" is no instant: epoch milliseconds or ISO 8601 (2024-03-10T12:30:00Z) is needed'):format(bad))
+    end)
+  end
+
+  for _, far in ipairs({ '-62135596800001', '253402300800000', '9223372036854775807', '-9223372036854775808',
+    '0001-01-01T00:00+01:00', '9999-12-31T23:59:59-01:00' }) do
+    it('refuses "' .. far .. '", which no day has', function()
+      assert.has_error(function() ms(far) end,
+        ('"%s" is no instant of the years 1 to 9999, epoch milliseconds or ISO 8601'):format(far))
     end)
   end
 end)
