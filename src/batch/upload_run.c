@@ -97,6 +97,13 @@ static chn_status run(void *user, struct days step, struct wh_written *written, 
   if (status == CHN_OK) {
     status = commit(w, written, err);
   }
+  if (status == CHN_OK && written->rows <= 1) {
+    char ds[CHN_DS_SIZE];
+    job_note(w->job,
+             "no key has a value on %s, and what was uploaded before is replaced by nothing; "
+             "`chronon tables` says which days there are",
+             chn_ds_of_day(step.last, ds));
+  }
   if (w->writer != NULL) {
     wh_write_abort(w->writer);
     w->writer = NULL;

@@ -172,6 +172,9 @@ chn_status run_mode_check(struct cli_context *ctx, const struct run_mode *mode, 
         err, CHN_E_ARGUMENT,
         "--conf is needed: production/joins/<team>/<name>, as `chronon compile` writes it");
   }
+  if (mode->run == run_mode_metadata_upload) {
+    return run_mode_metadata_check(ctx, err);
+  }
   if (run_mode_is_stream(mode)) {
     return run_mode_stream_check(ctx, mode->run == run_mode_local_stream, err);
   }

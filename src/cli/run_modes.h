@@ -44,6 +44,7 @@ chn_status run_mode_analyze(struct cli_context *ctx, const struct model_conf *co
                             struct batch_options *options, struct chn_err *err);
 chn_status run_mode_analyze_check(struct cli_context *ctx, struct chn_err *err);
 chn_status run_mode_export_check(struct cli_context *ctx, struct chn_err *err);
+chn_status run_mode_metadata_check(struct cli_context *ctx, struct chn_err *err);
 chn_status run_mode_metadata_export(struct cli_context *ctx, const struct model_conf *conf,
                                     struct batch_options *options, struct chn_err *err);
 

@@ -41,18 +41,30 @@ static void report_metadata(const struct cli_context *ctx, const struct batch_me
   }
 }
 
+static chn_status read_batch_size(struct cli_context *ctx, int32_t *out, struct chn_err *err)
+{
+  *out = 50;
+  return cli_get_int(&ctx->args, "batch-size", 1, 100000, out, err);
+}
+
+chn_status run_mode_metadata_check(struct cli_context *ctx, struct chn_err *err)
+{
+  int32_t size = 0;
+  return read_batch_size(ctx, &size, err);
+}
+
 chn_status run_mode_metadata_upload(struct cli_context *ctx, const struct model_conf *conf,
                                     struct batch_options *options, struct chn_err *err)
 {
   (void)conf;
   (void)options;
-  struct batch_metadata_options o = { .batch_size = 50 };
+  struct batch_metadata_options o = { 0 };
   struct batch_metadata_report report = { 0 };
   struct kv_store *store = NULL;
   const char *path = NULL;
   chn_status status = cli_conf_path(ctx, "conf", cli_get(&ctx->args, "conf"), &path, err);
   if (status == CHN_OK) {
-    status = cli_get_int(&ctx->args, "batch-size", 1, 100000, &o.batch_size, err);
+    status = read_batch_size(ctx, &o.batch_size, err);
   }
   if (status == CHN_OK) {
     status = cli_store_open(ctx, true, &store, err);
