@@ -46,6 +46,10 @@ static chn_status fetch_round(struct cli_context *ctx, struct cli_fetch *f,
   struct chn_err ignored;
   if (first) {
     cli_fetch_check_keys(ctx, plan, what->bodies[0]);
+    if (f->log != NULL && !fetch_log_wants(plan)) {
+      cli_note(ctx, "nothing of %s is logged: it is no join with a sample_percent",
+               fetch_plan_name(plan));
+    }
   }
   cli_fetch_print_begin(&p, ctx, cli_is_set(&ctx->args, "detailed"), what->one);
   for (int32_t i = 0; i < what->n_bodies && s == CHN_OK && !cli_interrupted(); i++) {
@@ -71,13 +75,9 @@ chn_status cli_fetch_run(struct cli_context *ctx, const struct cli_fetch_what *w
   if (what->type == CLI_FETCH_STATS) {
     return cli_fetch_stats(ctx, what, err);
   }
-  int32_t interval = 1;
   const bool loop = cli_is_set(&ctx->args, "loop");
   struct cli_fetch f = { 0 };
-  chn_status s = cli_get_int(&ctx->args, "interval", 0, 86400, &interval, err);
-  if (s == CHN_OK) {
-    s = cli_fetch_open(ctx, what, &f, err);
-  }
+  chn_status s = cli_fetch_open(ctx, what, &f, err);
   if (s == CHN_OK) {
     cli_watch_signals();
     s = fetch_round(ctx, &f, what, true, err);
@@ -85,7 +85,7 @@ chn_status cli_fetch_run(struct cli_context *ctx, const struct cli_fetch_what *w
       if (s != CHN_OK) {
         cli_note(ctx, "%s", err->msg);
       }
-      wait_between(interval);
+      wait_between(what->interval);
       s = cli_interrupted() ? CHN_OK : fetch_round(ctx, &f, what, false, err);
     }
   }

@@ -16,7 +16,8 @@ struct cli_fetch_what {
   int64_t at;          ///< INT64_MIN: now
   const char **bodies; ///< arrays of key objects, of at most a thousand each
   int32_t n_bodies;
-  bool one; ///< a single object was given, not a list
+  bool one;         ///< a single object was given, not a list
+  int32_t interval; ///< seconds between two rounds of --loop
 };
 
 /// Reads --name or --conf, --type, --at-millis and the keys of --key-json, --key-json-file or of

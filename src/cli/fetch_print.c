@@ -41,7 +41,7 @@ struct codec_json *cli_json_sorted(struct arena *a, const struct codec_json *v)
 
 // ---- a row ------------------------------------------------------------------------------------
 
-/// `user=5, item=x`
+/// `user=5, item=x`, or that there are none.
 static const char *keys_text(struct arena *a, const struct codec_json *keys)
 {
   struct chn_buf out = { 0 };
@@ -54,7 +54,7 @@ static const char *keys_text(struct arena *a, const struct codec_json *keys)
       codec_json_write(v, CODEC_JSON_COMPACT, &out);
     }
   }
-  const char *text = arena_strdup(a, chn_buf_str(&out));
+  const char *text = out.len > 0 ? arena_strdup(a, chn_buf_str(&out)) : "no keys";
   chn_buf_deinit(&out);
   return text;
 }
@@ -146,12 +146,13 @@ static void tell(struct cli_fetch_printer *p, const char *keys, const char *what
 }
 
 /// What a part could not give, whole: a cell of a table may be cut.
-static void tell_errors(struct cli_fetch_printer *p, const char *keys, const struct codec_json *all)
+static void tell_errors(struct cli_fetch_printer *p, struct arena *a, const char *keys,
+                        const struct codec_json *all)
 {
   for (int32_t i = 0; all != NULL && i < all->n; i++) {
     const struct codec_json_member *m = &all->members[i];
     if (is_exception(m->key) && m->value.kind == CODEC_JSON_STRING) {
-      tell(p, keys, m->value.text);
+      tell(p, keys, arena_printf(a, "%s: %s", m->key, m->value.text));
     }
   }
 }
@@ -179,7 +180,7 @@ static void add_row(struct cli_fetch_printer *p, const struct codec_json *row, e
     json_row(p, &a, row);
   } else {
     add_lines(p, &a, row);
-    tell_errors(p, keys, codec_json_get(row, p->detailed ? "errors" : "features"));
+    tell_errors(p, &a, keys, codec_json_get(row, p->detailed ? "errors" : "features"));
   }
   arena_deinit(&a);
 }

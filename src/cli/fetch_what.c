@@ -130,6 +130,17 @@ static chn_status take_file(struct cli_context *ctx, struct cli_fetch_what *w, c
                                               : take_lines(ctx, w, file, copy, err);
 }
 
+/// Whether an earlier word names the key of word i, which has `len` bytes.
+static bool named_before(const struct cli_context *ctx, int32_t first, int32_t i, size_t len)
+{
+  for (int32_t k = first; k < i; k++) {
+    if (strncmp(ctx->args.positional[k], ctx->args.positional[i], len + 1) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// `user_id=5` words: every value is text, which keys are cast from.
 static chn_status take_words(struct cli_context *ctx, struct cli_fetch_what *w, int32_t first,
                              struct chn_err *err)
@@ -145,6 +156,12 @@ static chn_status take_words(struct cli_context *ctx, struct cli_fetch_what *w, 
     const char *eq = strchr(word, '=');
     if (eq == NULL || eq == word) {
       s = chn_fail(err, CHN_E_ARGUMENT, "\"%s\" is no key: user_id=5 is one", word);
+      break;
+    }
+    if (named_before(ctx, first, i, (size_t)(eq - word))) {
+      s = chn_fail(err, CHN_E_ARGUMENT,
+                   "the key %.*s is given twice; --key-json takes a list of rows", (int)(eq - word),
+                   word);
       break;
     }
     codec_json_key(&json, arena_strndup(&ctx->arena, word, (size_t)(eq - word)));
@@ -240,7 +257,7 @@ chn_status cli_fetch_read(struct cli_context *ctx, struct cli_fetch_what *out, s
   const char *name = cli_get(&ctx->args, "name");
   const char *at = cli_get(&ctx->args, "at-millis");
   int32_t first = 0;
-  *out = (struct cli_fetch_what){ .at = INT64_MIN };
+  *out = (struct cli_fetch_what){ .at = INT64_MIN, .interval = 1 };
   if (conf == NULL && name == NULL && ctx->args.n_positional > 0 &&
       strchr(ctx->args.positional[0], '=') == NULL) {
     name = ctx->args.positional[first++];
@@ -254,6 +271,9 @@ chn_status cli_fetch_read(struct cli_context *ctx, struct cli_fetch_what *out, s
   chn_status s = read_type(ctx, out, err);
   if (s == CHN_OK && at != NULL && chn_ms_of_text(at, &out->at, err) != CHN_OK) {
     return chn_wrap(err, "--at-millis");
+  }
+  if (s == CHN_OK) {
+    s = cli_get_int(&ctx->args, "interval", 0, 86400, &out->interval, err);
   }
   if (s == CHN_OK) {
     s = read_keys(ctx, out, first, err);
