@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "codec/json.h"
-#include "fetcher/fetch_json.h"
-#include "fetcher/fetcher_int.h"
+#include "fetcher/json_int.h"
 
 void fetch_external_ask(const struct fetch_external_call *call, struct chn_buf *out)
 {
@@ -26,8 +25,6 @@ void fetch_external_ask(const struct fetch_external_call *call, struct chn_buf *
 
 // ---- answers ----------------------------------------------------------------------------------
 
-static bool fits(const struct row_type *t, const struct codec_json *v);
-
 static bool fits_whole(enum row_kind kind, const struct codec_json *v)
 {
   const int64_t max = kind == ROW_BYTE    ? INT8_MAX
@@ -42,7 +39,7 @@ static bool fits_members(const struct row_type *t, const struct codec_json *v)
   for (int32_t i = 0; i < v->n; i++) {
     const struct codec_json_member *m = &v->members[i];
     const struct row_type *type = t->fields[t->kind == ROW_LIST ? 0 : 1].type;
-    if (m->value.kind == CODEC_JSON_NULL || !fits(type, &m->value)) {
+    if (m->value.kind == CODEC_JSON_NULL || !fj_fits(type, &m->value)) {
       return false;
     }
   }
@@ -53,15 +50,14 @@ static bool fits_struct(const struct row_type *t, const struct codec_json *v)
 {
   for (int32_t i = 0; i < t->n_fields; i++) {
     const struct codec_json *field = codec_json_get(v, t->fields[i].name);
-    if (field != NULL && !fits(t->fields[i].type, field)) {
+    if (field != NULL && !fj_fits(t->fields[i].type, field)) {
       return false;
     }
   }
   return v->kind == CODEC_JSON_OBJECT;
 }
 
-/// Whether a value is one of the type, null included.
-static bool fits(const struct row_type *t, const struct codec_json *v)
+bool fj_fits(const struct row_type *t, const struct codec_json *v)
 {
   if (v->kind == CODEC_JSON_NULL) {
     return true;
@@ -84,14 +80,12 @@ static bool fits(const struct row_type *t, const struct codec_json *v)
   }
 }
 
-static void put(struct row_builder *to, const struct row_type *t, const struct codec_json *v);
-
 static void put_nested(struct row_builder *to, const struct row_type *t, const struct codec_json *v)
 {
   struct row_builder *child = t->kind != ROW_STRUCT ? row_builder_child(to, 0) : NULL;
   if (t->kind == ROW_STRUCT) {
     for (int32_t i = 0; i < t->n_fields; i++) {
-      put(row_builder_child(to, i), t->fields[i].type, codec_json_get(v, t->fields[i].name));
+      fj_put(row_builder_child(to, i), t->fields[i].type, codec_json_get(v, t->fields[i].name));
     }
     row_builder_close_struct(to);
     return;
@@ -99,18 +93,17 @@ static void put_nested(struct row_builder *to, const struct row_type *t, const s
   for (int32_t i = 0; i < v->n; i++) {
     const struct codec_json_member *m = &v->members[i];
     if (t->kind == ROW_LIST) {
-      put(child, t->fields[0].type, &m->value);
+      fj_put(child, t->fields[0].type, &m->value);
       continue;
     }
     row_builder_string(row_builder_child(child, 0), m->key, strlen(m->key));
-    put(row_builder_child(child, 1), t->fields[1].type, &m->value);
+    fj_put(row_builder_child(child, 1), t->fields[1].type, &m->value);
     row_builder_close_struct(child);
   }
   row_builder_close_list(to);
 }
 
-/// Appends a value that fits.
-static void put(struct row_builder *to, const struct row_type *t, const struct codec_json *v)
+void fj_put(struct row_builder *to, const struct row_type *t, const struct codec_json *v)
 {
   if (v == NULL || v->kind == CODEC_JSON_NULL) {
     row_builder_null(to);
@@ -145,7 +138,7 @@ static const char *refuse(const struct fetch_external_call *call, const struct c
   for (int32_t i = 0; i < call->values->n_fields; i++) {
     const struct row_field *f = &call->values->fields[i];
     const struct codec_json *field = codec_json_get(v, f->name);
-    if (field != NULL && !fits(f->type, field)) {
+    if (field != NULL && !fj_fits(f->type, field)) {
       struct chn_buf type = { 0 };
       row_type_print(&type, f->type);
       const char *why =
@@ -174,7 +167,7 @@ chn_status fetch_external_answer(const struct fetch_external_call *call, const c
     call->errors[r] = refuse(call, row);
     for (int32_t i = 0; i < call->values->n_fields; i++) {
       const struct row_field *f = &call->values->fields[i];
-      put(call->outs[i], f->type, call->errors[r] == NULL ? codec_json_get(row, f->name) : NULL);
+      fj_put(call->outs[i], f->type, call->errors[r] == NULL ? codec_json_get(row, f->name) : NULL);
     }
   }
   return CHN_OK;

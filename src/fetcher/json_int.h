@@ -21,6 +21,7 @@ struct fetch_json {
   struct row_schema keys;
   struct row_builder **builders; ///< one a key, of types
   const struct row_type **types;
+  struct arena types_arena; ///< of those that have children
   int32_t n_builders;
   struct row_col *cols;
   long long named;      ///< id of the plan that `names` are of
@@ -43,6 +44,12 @@ struct fetch_json {
 void fj_string(const char *s, size_t len, struct chn_buf *out);
 void fj_long(int64_t v, struct chn_buf *out);
 void fj_real(double v, bool is_float, struct chn_buf *out);
+
+/// Whether a JSON value is one of the type, without casts; null is one of each.
+bool fj_fits(const struct row_type *t, const struct codec_json *v);
+
+/// Appends a value that fits; NULL as null.
+void fj_put(struct row_builder *to, const struct row_type *t, const struct codec_json *v);
 
 /// An answer on its way: json_write.c writes rows of a result, json_keep.c those that were kept.
 struct fj_writing {

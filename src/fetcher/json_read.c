@@ -45,20 +45,25 @@ void fetch_json_free(struct fetch_json *j)
   free(j->asked);
   free(j->rest_rows);
   free(j->rest_at);
+  arena_deinit(&j->types_arena);
   arena_deinit(&j->arena);
   free(j);
 }
 
-/// Builders of the plan's keys; keys are scalars, whose types are shared by all plans.
+/// Builders of the plan's keys. They outlive it, so types that are not shared by all plans, which a
+/// contextual source may have, are copied.
 static void fit_builders(struct fetch_json *j, const struct row_schema *keys)
 {
   bool same = j->n_builders == keys->n_fields && j->builders != NULL;
   for (int32_t i = 0; i < keys->n_fields && same; i++) {
-    same = j->types[i] == keys->fields[i].type;
+    const struct row_type *type = keys->fields[i].type;
+    same = j->types[i] == type || row_type_equal(j->types[i], type);
   }
   if (!same) {
     const size_t n = (size_t)keys->n_fields + 1;
     free_builders(j);
+    arena_reset(&j->types_arena);
+    const struct row_schema copy = row_schema_copy(&j->types_arena, keys);
     j->n_builders = keys->n_fields;
     j->builders = chn_calloc(n, sizeof(struct row_builder *));
     j->rest = chn_calloc(n, sizeof(struct row_builder *));
@@ -66,7 +71,8 @@ static void fit_builders(struct fetch_json *j, const struct row_schema *keys)
     j->types = chn_calloc(n, sizeof(struct row_type *));
     j->cols = chn_calloc(n, sizeof *j->cols);
     for (int32_t i = 0; i < keys->n_fields; i++) {
-      j->types[i] = row_scalar(keys->fields[i].type->kind);
+      const enum row_kind kind = keys->fields[i].type->kind;
+      j->types[i] = kind < ROW_MAP ? row_scalar(kind) : copy.fields[i].type;
       j->builders[i] = row_builder_new(j->types[i]);
       j->rest[i] = row_builder_new(j->types[i]);
     }
@@ -111,6 +117,10 @@ static const char *read_key(struct fetch_json *j, const struct fetch_plan *plan,
   const char *why = NULL;
   if (v == NULL || v->kind == CODEC_JSON_NULL) {
     row_builder_null(b);
+    return NULL;
+  }
+  if (j->types[k]->kind >= ROW_MAP && fj_fits(j->types[k], v)) {
+    fj_put(b, j->types[k], v);
     return NULL;
   }
   if (scalar_of(v, &from) && fetch_cast_put(b, j->types[k], &from, &j->arena, &why)) {

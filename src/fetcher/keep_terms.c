@@ -42,6 +42,9 @@ enum keep_span keep_span_of(const struct fetch_plan *plan)
   }
   const struct fetch_join *join = &plan->join;
   bool good = join->refused == NULL && join->codec_failure == NULL;
+  for (int32_t i = 0; i < plan->keys.n_fields; i++) {
+    good = good && plan->keys.fields[i].type->kind < ROW_MAP; // add_key takes no others
+  }
   for (int32_t i = 0; i < join->n_exts; i++) {
     good = good && join->exts[i].contextual; // which repeats keys
   }

@@ -5,7 +5,9 @@ local C = cdef.load('fetcher/fetcher.h', 'fetcher/fetch_explain.h')
 local cols = require('spec.support.cols')
 local fetch = require('spec.support.fetch')
 local json = require('dkjson')
+local kv = require('spec.support.kv')
 local online = require('spec.support.online')
+local program = require('spec.support.program')
 
 local HOUR = 3600000
 local STOP = 1706745600000 -- 2024-02-01
@@ -254,6 +256,39 @@ describe('external parts', function()
     local list = assert(fetcher(store):rows('join', 'team/join.v1', '[{"amount":"2.5"},{"who":null,"amount":1}]', STOP))
     assert.same({ ext_contextual_amount = 2.5, ext_contextual_who = null }, list[1].features)
     assert.same({ ext_contextual_amount = 1, ext_contextual_who = null }, list[2].features)
+  end)
+
+  it('echo contextual keys that are lists, maps and structs, and derive of them', function()
+    local folder = program.folder()
+    local store = kv.open('lmdb:' .. folder .. '/kv')
+    local fields = { { 'list', type_(12, { { name = 'element', dataType = DOUBLE } }) },
+                     { 'map', type_(11, { { name = 'key', dataType = STRING }, { name = 'value', dataType = LONG } }) },
+                     { 'pair', struct { { 'a', LONG }, { 'b', STRING } } } }
+    online.join(store, 'team.join.v1', {}, {
+      onlineExternalParts = { external('contextual', fields, fields) },
+      derivations = { { name = 'third', expression = 'ext_contextual_list[2]' }, { name = '*', expression = '*' } } })
+    local f = fetcher(store, { answer_cache = 1048576 })
+    local function features(body, form)
+      local row = assert(f:rows('join', 'team/join.v1', body, STOP, form))[1]
+      return row.features or row.error
+    end
+    for _, form in ipairs { 'plain', 'kept', 'kept' } do
+      for i = 1, 3 do -- as long as each other, and far from it
+        local list, pair = { 1, 2.5, i }, { a = i, b = ('x'):rep(i * 20) }
+        local text = json.encode { { list = list, map = { k = i }, pair = pair } }
+        assert.same({ third = i, ext_contextual_list = list, ext_contextual_map = { k = i },
+          ext_contextual_pair = { i, pair.b } }, features(text, form))
+      end
+      assert.same({ third = null, ext_contextual_list = null, ext_contextual_map = null, ext_contextual_pair = null },
+        features('[{"list":null,"map":null}]', form))
+      for _, body in ipairs { '[{"list":1}]', '[{"list":["a"]}]', '[{"map":[1]}]', '[{"pair":{"a":"1"}}]' } do
+        assert.matches("Couldn't encode request keys", features(body, form), 1, true)
+      end
+    end
+    open[#open]:close()
+    open[#open] = nil
+    store:close()
+    program.remove(folder)
   end)
 
   local function handled(fn)
