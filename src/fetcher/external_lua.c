@@ -92,12 +92,13 @@ chn_status fetch_external_lua(void *self, const struct fetch_external_call *call
     return chn_fail(err, CHN_E_ARGUMENT, "its factoryParams have no module (\"externals.name\")");
   }
   struct chn_buf text = { 0 };
-  chn_buf_adds(&text, "return require(");
-  quote(module, strlen(module), &text);
-  chn_buf_adds(&text, ")[");
   function = function != NULL ? function : "fetch";
+  chn_buf_adds(&text, "local m, f = require(");
+  quote(module, strlen(module), &text);
+  chn_buf_adds(&text, "), ");
   quote(function, strlen(function), &text);
-  chn_buf_adds(&text, "]({");
+  chn_buf_adds(&text, " if type(m) ~= 'table' or m[f] == nil then "
+                      "error('its module has no function ' .. f, 0) end return m[f]({");
   for (size_t r = 0; r < call->n; r++) {
     chn_buf_addc(&text, '{');
     for (int32_t k = 0; k < call->keys->n_fields; k++) {

@@ -361,6 +361,11 @@ describe('external parts', function()
     assert.same({ ext_geo_cell = '3:6', ext_geo_north = 1.5 }, list[1].features)
     assert.same({ ext_geo_exception = 'no latitude' }, list[2].features)
     assert.matches('external source geo: cell is .*, and should be string', list[3].features.ext_geo_exception)
+    for _, text in ipairs { 'return { get = 1 }', 'local _ = 1' } do
+      write(repo .. '/externals/geo.lua', text)
+      assert.matches('external source geo: .*its module has no function fetch$',
+        fetcher(store, { repo = repo }):one('join', 'team/join.v1', { lat = 1, name = '' }, STOP).ext_geo_exception)
+    end
     write(repo .. '/externals/geo.lua', 'return { fetch = function() while true do end end }')
     local slow = fetcher(store, { repo = repo, external_ms = 50 })
     assert.matches('external source geo: ', slow:one('join', 'team/join.v1', { lat = 1, name = '' }, STOP).ext_geo_exception)
