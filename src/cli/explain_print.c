@@ -56,6 +56,9 @@ static void add_made_of(struct chn_buf *out, const struct fetch_explained *x)
   }
   if (x->expression != NULL && x->n_pieces == 0) {
     chn_buf_addf(out, "%s", x->expression);
+  } else if (x->group_by != NULL && x->error == NULL && x->n_pieces == 0 &&
+             x->batch_end == INT64_MIN) {
+    chn_buf_adds(out, "nothing: unknown key");
   }
 }
 
@@ -107,20 +110,18 @@ static void print_grid(const struct cli_context *ctx, struct cli_grid *g, struct
   cli_grid_deinit(g);
 }
 
-/// A value in a line of many: what is long is seen whole with --feature.
-static void add_value(struct chn_buf *text, const struct fetch_explained *x, bool cut)
+/// A cell in a line of many: what is long is seen whole with --feature.
+static void take_short(struct cli_grid *g, struct chn_buf *text, bool cut)
 {
-  const char *value = x->error != NULL ? x->error : x->value != NULL ? x->value : "";
-  size_t len = strlen(value);
-  if (!cut || len <= VALUE_COLUMNS) {
-    chn_buf_add(text, value, len);
-    return;
+  size_t len = text->len;
+  if (cut && len > VALUE_COLUMNS) {
+    for (len = VALUE_COLUMNS - 1; len > 0 && ((unsigned char)text->data[len] & 0xc0) == 0x80;) {
+      len--;
+    }
+    text->len = len;
+    chn_buf_adds(text, "…");
   }
-  for (len = VALUE_COLUMNS - 1; len > 0 && ((unsigned char)value[len] & 0xc0) == 0x80;) {
-    len--;
-  }
-  chn_buf_add(text, value, len);
-  chn_buf_addf(text, "…");
+  take(g, text);
 }
 
 /// A line a feature.
@@ -137,10 +138,10 @@ static void print_features(const struct cli_context *ctx, const struct cli_expla
   for (size_t i = 0; i < e->n; i++) {
     const struct fetch_explained *x = &e->features[i];
     cli_grid_add(&g, x->feature);
-    add_value(&text, x, table);
-    take(&g, &text);
+    chn_buf_adds(&text, x->error != NULL ? x->error : x->value != NULL ? x->value : "");
+    take_short(&g, &text, table);
     add_made_of(&text, x);
-    take(&g, &text);
+    take_short(&g, &text, table);
     if (!table) {
       add_left_out(&text, x);
       take(&g, &text);

@@ -147,6 +147,7 @@ row    2024-02-01 01:00:00.000                           11
     end)
 
     it('says that a key is not in the upload', function()
+      assert.matches('n_sum_1d         nothing: unknown key\n', explain('team/gb.v1', 'user=u9', unpack(AT)), 1, true)
       local out = explain('team/gb.v1', 'user=u9', '--feature', 'n_sum_1d')
       assert.matches('upload    none: the last upload does not have the key', out, 1, true)
       assert.matches('value     there is none', out, 1, true)
@@ -206,5 +207,7 @@ row    2024-02-01 01:00:00.000                           11
     assert.same({ 8, 'team.d.v1', 'n_sum_7d' }, { by.seven.value, by.seven.group_by, by.seven.column })
     assert.equal(8, by.seven.pieces[1].value)
     assert.same({ 4, 'n_sum_1d / 2' }, { by.half.value, by.half.expression })
+    local text = explain('team/j.v1', 'user=u1', '--at-millis', tostring(ms(0, 1)))
+    assert.matches('twice    14     p_team_gb_v1_n_sum_1d *…\n', text, 1, true)
   end)
 end)
