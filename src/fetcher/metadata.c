@@ -235,8 +235,9 @@ static bool same_parts(const struct fetch_plan *x, const struct fetch_plan *y)
 
 static bool same_plan(const struct fetch_plan *x, const struct fetch_plan *y)
 {
-  return x->gb.generation == y->gb.generation && x->text_len == y->text_len &&
-         memcmp(x->text, y->text, x->text_len) == 0 && same_parts(x, y);
+  const bool same_text = x->text_len == y->text_len && memcmp(x->text, y->text, x->text_len) == 0;
+  const bool same_list = (x->join.refused == NULL) == (y->join.refused == NULL);
+  return x->gb.generation == y->gb.generation && same_text && same_list && same_parts(x, y);
 }
 
 /// What a try gave, kept in the slot; takes the plan. Returns whether another plan is current.

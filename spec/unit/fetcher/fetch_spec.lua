@@ -90,6 +90,23 @@ describe('fetching a GroupBy', function()
     assert.matches('"status":"Failure".*"error":"Invalid entity team/other.v1"', text)
   end)
 
+  it('may be a join that is listed later, or no longer', function()
+    local store, gb = filled()
+    online.join(store, 'team.j.v1', { { gb } })
+    store:create('CHRONON_ENTITY_BY_TEAM')
+    local f, n, last = fetcher(store, { check_entities = true }), ffi.new('int32_t[1]')
+    for i, listed in ipairs { false, true, true, false } do
+      store:put('CHRONON_ENTITY_BY_TEAM', 'joins/team', listed and 'am9pbnMvdGVhbS9qLnYx' or '', i)
+      store:put('CHRONON_ENTITY_BY_TEAM', 'group_bys/team', 'Z3JvdXBfYnlzL3RlYW0vZ2IudjE=', i)
+      cdef.check(C.fetcher_reload, f.f, n)
+      local features = f:one('join', 'team/j.v1', { user = 'u1' }, STOP + 2 * HOUR)
+      assert.equal(not listed and 'Invalid entity team.j.v1' or nil, features['team.j.v1_exception'])
+      assert.equal(listed and 16 or nil, features.team_gb_v1_n_sum_1d)
+      assert.equal(last ~= nil and last ~= listed and 1 or 0, n[0])
+      last = listed
+    end
+  end)
+
   it('says so for a GroupBy without upload', function()
     local f = fetcher(fetch.store())
     assert.equal('{"results":[{"status":"Failure","entityKeys":{"user":"a\\"\\n"},"error":"Couldn\'t fetch group by '
