@@ -66,11 +66,11 @@ describe('a stream whose broker goes away', function()
     broker('kill', folder)
     local began = real.clock()
     assert.equal(#rows, r:finish(run).rows)
-    assert.is_true(real.clock() - began < 12000)
+    assert.is_true(real.clock() - began < 30000) -- a session is 45 s
     assert.equal(r:total(), r:total(r:marks(url, group)))
 
     local refused = r:start(url, group)
-    assert.equal(1, refused:ended(30))
+    assert.equal(1, refused:ended())
     assert.matches('no broker answers at ' .. bootstrap, refused:err(), 1, true)
     broker('start', folder)
     run = r:start(url, group)

@@ -155,7 +155,7 @@ describe('the flights training set, live', function()
       end
       store:close()
       return not lacks or stream:code()
-    end, 20) == true, (lacks or '') .. stream:err())
+    end, 240) == true, (lacks or '') .. stream:err())
   end
 
   --- Whether a feature is right; `want` is the backfill's.

@@ -15,7 +15,7 @@ end
 
 describe('a stream of Kafka that is killed', function()
   local server
-  setup(function() server = redis.start() end)
+  setup(function() server = redis.start('--databases 200') end) -- one a store
   teardown(function() server:close() end)
 
   for _, case in ipairs({ { 'tiles', 'lmdb' }, { 'rows', 'lmdb' }, { 'tiles', 'redis' } }) do
@@ -31,7 +31,8 @@ describe('a stream of Kafka that is killed', function()
       assert.same({ r:total(), 0, 0 }, { report.rows, report.late, report.rejected })
 
       local kills, midway, stores = 0, 0, 0
-      while kills < KILLS do
+      -- Where the machine is busy, many fall before or behind the work: then there are more of them.
+      while kills < KILLS or midway < KILLS / 3 and kills < 6 * KILLS do
         stores = stores + 1
         local url = r:fresh(kind == 'redis' and ('redis://127.0.0.1:%d/%d'):format(server.port, stores) or nil)
         local group = real.name('killed')
@@ -43,7 +44,7 @@ describe('a stream of Kafka that is killed', function()
           if random(1, 3) == 1 then
             os.execute(('sleep %.3f'):format(full * random(30, 500) / 1000))
           else
-            r:reach(url, group, before + random(1, math.max(1, math.floor((r:total() - before) / 2))), 20)
+            r:reach(url, group, before + random(1, math.max(1, math.floor((r:total() - before) / 2))), 120)
           end
           run:signal('KILL')
           assert.equal(137, run:ended(), run:err())

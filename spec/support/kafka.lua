@@ -211,7 +211,7 @@ function M.clock() return C.chn_monotonic_ms() end
 
 --- Polls until `enough` says so, at most for some seconds; answers what came.
 function M.poll_until(source, enough, wait_ms)
-  local deadline = M.clock() + (wait_ms or 15000)
+  local deadline = M.clock() + (wait_ms or 60000)
   local found = {}
   repeat
     local poll, message, code = source:poll(50)

@@ -65,6 +65,18 @@ function M.run(args, o)
   return result
 end
 
+--- Waits until a process handles SIGINT and SIGTERM, or is no more: one that starts does not yet, and in the
+--- background of a shell it ignores SIGINT until then.
+function M.wait_for_handlers(pid)
+  for _ = 1, 6000 do
+    local f = io.open(('/proc/%d/status'):format(pid))
+    local high, low = (f and f:read('*a') or ''):match('SigCgt:%s*%x*(%x)%x%x(%x)\n')
+    if f then f:close() end
+    if not high or tonumber(high, 16) % 8 >= 4 and tonumber(low, 16) % 4 >= 2 then return end -- bits 15 and 2
+    M.shell('sleep 0.01')
+  end
+end
+
 --- Runs the program and presses Ctrl-C: once it listens to that, and has said `o.after` on stderr.
 --- @param args string[]
 --- @param o { cwd?: string, after?: string }

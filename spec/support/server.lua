@@ -37,7 +37,7 @@ function M.start(url, args, o)
   local told = wait_for(function()
     local line = text_of(self.folder .. '/out'):match('^[^\n]+\n')
     return line or (text_of(self.folder .. '/code'):match('%d') and 'over')
-  end, 30)
+  end, 120)
   if not told or told == 'over' then
     local err = text_of(self.folder .. '/err')
     program.remove(self.folder)
@@ -53,7 +53,7 @@ function Server:signal(name) program.shell(('kill -%s %d 2>/dev/null'):format(na
 function Server:code() return tonumber(text_of(self.folder .. '/code')) end
 
 --- Waits for its end and gives its exit code.
-function Server:ended(seconds) return wait_for(function() return self:code() end, seconds or 15) end
+function Server:ended(seconds) return wait_for(function() return self:code() end, seconds or 60) end
 
 function Server:stop()
   if not self:code() then

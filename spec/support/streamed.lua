@@ -104,9 +104,9 @@ local function text_of(path)
   return text
 end
 
---- Asks until it is so, at most `seconds`.
+--- Asks until it is so, at most `seconds`: a minute, unless nothing is to come, as a busy machine is slow.
 function M.wait_for(what, seconds)
-  for _ = 1, (seconds or 20) * 50 do
+  for _ = 1, (seconds or 60) * 50 do
     local answer = what()
     if answer then return answer end
     os.execute('sleep 0.02')
@@ -128,14 +128,17 @@ end
 function Running:out() return text_of(self.folder .. '/out') end
 function Running:err() return text_of(self.folder .. '/err') end
 function Running:code() return tonumber((text_of(self.folder .. '/code'):match('(%d+)\n'))) end
-function Running:signal(name) program.shell(('kill -%s %d 2>/dev/null'):format(name, self.pid)) end
+function Running:signal(name)
+  if name == 'TERM' or name == 'INT' then program.wait_for_handlers(self.pid) end
+  program.shell(('kill -%s %d 2>/dev/null'):format(name, self.pid))
+end
 function Running:ended(seconds) return M.wait_for(function() return self:code() end, seconds) end
 
 --- Ends it if it runs, and forgets it.
 function Running:stop()
   if not self:code() then
     self:signal('TERM')
-    if not self:ended(10) then
+    if not self:ended(30) then
       self:signal('KILL')
       self:ended()
     end

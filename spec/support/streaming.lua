@@ -148,16 +148,42 @@ function M:start(more, o)
   return run
 end
 
-function M.signal(run, name) program.shell(('kill -%s %d 2>/dev/null'):format(name, run.pid)) end
+function M.signal(run, name)
+  if name == 'TERM' or name == 'INT' then program.wait_for_handlers(run.pid) end
+  program.shell(('kill -%s %d 2>/dev/null'):format(name, run.pid))
+end
 
 function M.is_running(run) return program.shell('test ! -e ' .. run.base .. '.code') == 0 end
 
---- Waits for its end, at most a minute. @return integer code, string what it said
+--- Waits until it has said this (a plain text), or has ended. @return boolean
+function M.says(run, text)
+  for _ = 1, 6000 do
+    local ended, f = not M.is_running(run), io.open(run.err) -- which its shell makes
+    local said = f and f:read('*a') or ''
+    if f then f:close() end
+    if said:find(text, 1, true) then return true end
+    if ended then return false end
+    program.shell('sleep 0.02')
+  end
+  return false
+end
+
+--- Waits until it has written to its store: rows, tiles or how far it has come.
+function M:wait_for_writes(run)
+  local store = kv.open(self.store_url, false)
+  for _ = 1, 6000 do
+    if store:list()[self:dataset()] and #store:scan(self:dataset()) > 0 or not M.is_running(run) then break end
+    program.shell('sleep 0.02')
+  end
+  store:close()
+end
+
+--- Waits for its end, some minutes at most. @return integer code, string what it said
 function M.wait(run)
   local n = 0
   while M.is_running(run) do
     n = n + 1
-    if n > 1200 then
+    if n > 6000 then
       M.signal(run, 'KILL')
       error('it does not end: ' .. program.read(run.err), 2)
     end

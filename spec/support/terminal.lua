@@ -57,11 +57,11 @@ function M:press(...)
   for _, key in ipairs({ ... }) do program.shell(self.tmux .. 'send-keys ' .. quote(key)) end
 end
 
---- Waits until the screen contains a plain text; raises with the screen after ten seconds.
+--- Waits until the screen contains a plain text; raises with the screen after a minute, as a busy machine is slow.
 --- @return string screen
 function M:see(text, seconds)
   local screen
-  for _ = 1, (seconds or 10) * 20 do
+  for _ = 1, (seconds or 60) * 20 do
     screen = self:screen()
     if screen:find(text, 1, true) then return screen end
     program.shell('sleep 0.05')
@@ -72,7 +72,7 @@ end
 --- Waits for a screen whose last line is this.
 function M:see_last(line, seconds)
   local screen
-  for _ = 1, (seconds or 10) * 20 do
+  for _ = 1, (seconds or 60) * 20 do
     screen = self:screen():gsub('%s+$', '')
     if screen:match('([^\n]*)$') == line then return screen end
     program.shell('sleep 0.05')

@@ -1,6 +1,8 @@
 -- `run --mode streaming` and `local-streaming` on the command line: options, ends, what is said.
 local json = require('dkjson')
 local program = require('spec.support.program')
+local promtext = require('spec.support.promtext')
+local socket = require('spec.support.socket')
 local streamed = require('spec.support.streamed')
 
 local AT = '2024-03-11 02:10:00'
@@ -197,8 +199,13 @@ describe('a stream that follows its file', function()
   it('brings in what it has read when it is stopped before the trigger', function()
     run = s:start(s:words('local-streaming', 'tiles', { '--input', input, '--follow', '--trigger', 'buffered:1h',
       '--metrics-port', '0' }))
-    assert(streamed.wait_for(function() return run:err():match('metrics at http://127.0.0.1:%d+/metrics\n') end), run:err())
-    os.execute('sleep 0.3')
+    local port = assert(streamed.wait_for(function() return run:err():match('metrics at http://127.0.0.1:(%d+)/metrics\n') end))
+    assert(streamed.wait_for(function()
+      local c = assert(socket.connect(tonumber(port)))
+      local seen = promtext.parse(assert(c:ask('/metrics')).body)
+      c:close()
+      return seen['chronon_ingress_row_count_total{feature_group="shop.tiles.v1"}'] == 1
+    end), run:err())
     assert.equal(1, sum())
     run:signal('INT')
     assert.equal(0, run:ended())

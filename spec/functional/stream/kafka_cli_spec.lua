@@ -37,7 +37,7 @@ describe('run --mode streaming', function()
     local done = streamed.wait_for(function()
       return s:fetch('shop.gb.v1', 'a', at).i_sum_7d == 23 and s:fetch('shop.gb.v1', 'b', at).i_sum_7d == 22
         and s:fetch('shop.tiles.v1', 'a', at).i_sum_7d == 16 and s:fetch('shop.tiles.v1', 'b', at).i_sum_7d == 22
-    end, 40)
+    end)
     assert(done, run:err())
     local port = tonumber((run:err():match(':(%d+)/metrics')))
     local lag = streamed.wait_for(function()

@@ -35,7 +35,7 @@ describe('a stream into Redis', function()
         s:events(streaming.two_partitions(random, STOP, EVENTS, STEP))
         s:stream()
         want = masked(s:content(), tiled)
-        s.store_url = ('redis://127.0.0.1:%d?timeout=300'):format(server.port)
+        s.store_url = ('redis://127.0.0.1:%d'):format(server.port)
         server:cli('flushall')
         s:upload(BATCH, '2024-01-31')
       end)
@@ -48,30 +48,40 @@ describe('a stream into Redis', function()
         assert.equal(0, s:stream({}, { store = url }).messages)
       end
 
+      --- A stream that has written something and has more to do.
+      local function begun(...)
+        local run = s:start(...)
+        s:wait_for_writes(run)
+        return run
+      end
+
+      local AWAY = 'the store does not'
+
       --- Some seconds of a replay.
       local function paced(seconds)
         return { '--batch-rows', '50', '--replay-speed', tostring(EVENTS * STEP / 1000 / seconds) }
       end
 
       it('waits for a server that is killed and comes back', function()
-        local run = s:start(paced(4))
+        local run = begun(paced(6))
         for i = 1, 3 do
           program.shell(('sleep %.2f'):format(random(30, 80) / 100))
           server:stop()
+          if i == 1 then assert.is_true(streaming.says(run, AWAY)) end
           program.shell(('sleep %.2f'):format(i == 2 and 1.2 or 0.2))
           assert.is_true(server:run())
         end
         local code, said = streaming.wait(run)
         assert.equal(0, code, said)
-        assert.matches('the store does not', said)
         check()
       end)
 
       it('waits for a server that hangs', function()
-        local run = s:start(paced(3))
-        for _ = 1, 2 do
+        local run = begun(paced(6))
+        for i = 1, 2 do
           program.shell('sleep 0.6')
           server:signal('STOP')
+          if i == 1 then assert.is_true(streaming.says(run, AWAY)) end
           program.shell('sleep 0.7')
           server:signal('CONT')
         end
@@ -88,8 +98,7 @@ describe('a stream into Redis', function()
         pipe:close()
         finally(function() program.shell('kill ' .. proxy .. ' 2>/dev/null') end)
         repeat program.shell('sleep 0.02') until program.shell('test -s ' .. q(told)) == 0
-        program.shell('sleep 0.1')
-        local url = ('redis://127.0.0.1:%s?timeout=1000'):format(program.read(told))
+        local url = ('redis://127.0.0.1:%s'):format(program.read(told))
         local code, said = streaming.wait(s:start(paced(4), { store = url }))
         assert.equal(0, code, said)
         assert.matches('consumption waits', said)
@@ -97,10 +106,9 @@ describe('a stream into Redis', function()
       end)
 
       it('can be stopped while the server is away', function()
-        local run = s:start(paced(3))
-        program.shell('sleep 0.8')
+        local run = begun(paced(4))
         server:stop()
-        program.shell('sleep 0.5')
+        assert.is_true(streaming.says(run, AWAY))
         streaming.signal(run, 'TERM')
         local code, said = streaming.wait(run)
         assert.equal(0, code, said)

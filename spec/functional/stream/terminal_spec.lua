@@ -74,7 +74,7 @@ describe('a stream on a terminal', function()
         if not (lines[first + i] or ''):match(pattern) then return false end
       end
       return true
-    end, 10)
+    end)
     assert(found, table.concat(lines, '\n'))
     return lines
   end
@@ -123,7 +123,7 @@ describe('a stream on a terminal', function()
 
   it('says that the store does not answer, and goes on when it does', function()
     local r = redis.start()
-    s = streamed.new({ gb = streamed.group_by('shop.gb.v1') }, 'redis://127.0.0.1:' .. r.port .. '?timeout=500')
+    s = streamed.new({ gb = streamed.group_by('shop.gb.v1') }, 'redis://127.0.0.1:' .. r.port)
     local input = s:input('e.json', { { 'a', 10, '2024-03-11 00:00:10' } })
     start('gb', '120 24', { '--input', input, '--follow' })
     finally(function() r:close() end)
