@@ -87,7 +87,7 @@ describe('chronon repl in a terminal', function()
     t:see('\ngo\n')
     program.shell('sleep 0.5') -- well into the query
     t:press('C-c')
-    t:see('interrupted', 3)
+    t:see('interrupted')
     t:line('9')
     t:see('\n9\nchronon>')
   end)

@@ -117,7 +117,7 @@ describe('chronon serve with tokens', function()
       s:signal('HUP')
     end)
     local function becomes(token, status)
-      return server.wait_for(function() return post(GROUP_BY .. 'team.gt.v1', token).status == status end, 5)
+      return server.wait_for(function() return post(GROUP_BY .. 'team.gt.v1', token).status == status end, 60)
     end
     tokens({ { token = 'another', team = 'team' } })
     s:signal('HUP')
@@ -125,7 +125,7 @@ describe('chronon serve with tokens', function()
     assert.equal(401, post(GROUP_BY .. 'team.gt.v1', 'for-team').status)
     program.write(path, '[{"token": "x"')
     s:signal('HUP')
-    assert(server.wait_for(function() return s:err():match('what is known stays: [^\n]*tokens%.json:1:') end, 5))
+    assert(server.wait_for(function() return s:err():match('what is known stays: [^\n]*tokens%.json:1:') end, 60))
     assert.equal(200, post(GROUP_BY .. 'team.gt.v1', 'another').status)
   end)
 
@@ -162,7 +162,7 @@ describe('chronon serve with TLS', function()
   end)
 
   local function curl(...)
-    local words = { 'curl -sS --max-time 10' }
+    local words = { 'curl -sS --max-time 60' }
     for _, word in ipairs({ ... }) do words[#words + 1] = program.quote(word) end
     local pipe = io.popen(table.concat(words, ' ') .. ' 2>&1')
     local out = pipe:read('*a')
@@ -180,7 +180,7 @@ describe('chronon serve with TLS', function()
   end)
 
   it('is not harmed by who speaks plain HTTP, nor by half a handshake', function()
-    local r, reason = s:ask('/ping', { ms = 3000 })
+    local r, reason = s:ask('/ping', { ms = 60000 })
     assert.is_true(r == nil and reason == 'closed', reason)
     local c = s:connect()
     c:send('\22\3\1')

@@ -14,32 +14,43 @@ describe('kept reads', function()
     return assert(io.popen(('%skv_threads lmdb:%s %d %d 2>&1'):format(BIN, path, ms, seed)))
   end
 
-  local function check(pipe)
+  --- @return boolean whether it did enough to be worth something
+  local function check(pipe, seed)
     local text = pipe:read('*a')
     pipe:close()
     local commits, sure = text:match('^(%d+) commits, %d+ asked, (%d+) sure of an older snapshot, 0 wrong\n$')
-    assert(commits, text)
-    return tonumber(commits), tonumber(sure)
+    assert(commits, ('seed %d: %s'):format(seed, text))
+    return tonumber(commits) > 10 and tonumber(sure) > 10
+  end
+
+  --- Calls it with ever more milliseconds, as a machine may be too busy for much in few, until it has done enough.
+  local function enough(f)
+    for _, ms in ipairs({ 2000, 10000, 50000 }) do
+      if f(ms) then return end
+      os.execute('rm -rf ' .. path)
+    end
+    error('hardly anything is done')
   end
 
   it('are as they would be read again, beside writers of this process and another', function()
     local seed = os.time()
-    local first, second = start(seed, 2000), start(seed + 1, 2000)
-    for _, pipe in ipairs({ first, second }) do
-      local commits, sure = check(pipe)
-      assert.is_true(commits > 10 and sure > 10, ('%d commits, %d sure'):format(commits, sure))
-    end
+    enough(function(ms)
+      local first, second = start(seed, ms), start(seed + 1, ms)
+      local good = check(first, seed)
+      return check(second, seed + 1) and good
+    end)
   end)
 
   it('are so when a writer is killed', function()
     local seed = os.time() + 2
-    local pipe = start(seed, 2500)
-    for round = 1, 4 do
-      os.execute(('%skv_threads lmdb:%s 9000 %d >/dev/null 2>&1 & pid=$!; sleep 0.%d; kill -9 $pid'):format(
-        BIN, path, seed + 10 * round, 2 + round))
-    end
-    local commits, sure = check(pipe)
-    assert.is_true(commits > 10 and sure > 10, ('%d commits, %d sure'):format(commits, sure))
+    enough(function(ms)
+      local pipe = start(seed, ms + 500)
+      for round = 1, 4 do
+        os.execute(('%skv_threads lmdb:%s 9000 %d >/dev/null 2>&1 & pid=$!; sleep 0.%d; kill -9 $pid'):format(
+          BIN, path, seed + 10 * round, 2 + round))
+      end
+      return check(pipe, seed)
+    end)
   end)
 
   it('are there from the first, also when several processes make the store at once', function()

@@ -32,16 +32,22 @@ describe('threads', function()
     plain:save()
     online.join(store, 'team.plain.v1', { { plain } })
     store:close()
-    local function run(join)
-      local pipe = io.popen(('%sfetch_threads lmdb:%s %s \'[{"user":"u"},{"user":"none"}]\' 1500 2>&1'):format(BIN, path, join))
-      local text = pipe:read('*a')
-      pipe:close()
-      local answers, kept = text:match('(%d+) answers, 0 failures, (%d+) kept')
-      assert(answers and tonumber(answers) > 50 and not text:find('ThreadSanitizer'), text)
-      return tonumber(kept)
+    --- For so long that it gives 50 answers, and keeps so many: a machine may be busy.
+    local function run(join, least)
+      local text, kept
+      for _, ms in ipairs({ 1500, 10000, 50000 }) do
+        local pipe = io.popen(('%sfetch_threads lmdb:%s %s \'[{"user":"u"},{"user":"none"}]\' %d 2>&1'):format(BIN, path, join, ms))
+        text = pipe:read('*a')
+        pipe:close()
+        local answers
+        answers, kept = text:match('(%d+) answers, 0 failures, (%d+) kept')
+        assert(answers and not text:find('ThreadSanitizer'), text)
+        if tonumber(answers) > 50 and tonumber(kept) >= least then return tonumber(kept) end
+      end
+      error(text)
     end
-    assert.equal(0, run('team/fetched.v1')) -- names the instant of the request
-    assert.is_true(run('team/kept.v1') > 50)
-    assert.is_true(run('team/plain.v1') > 50)
+    assert.equal(0, run('team/fetched.v1', 0)) -- names the instant of the request
+    run('team/kept.v1', 51)
+    run('team/plain.v1', 51)
   end)
 end)

@@ -382,7 +382,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class H(BaseHTTPRequestHandler):
     def do_POST(self):
         keys = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
-        if self.path == '/slow': time.sleep(2)
+        if self.path == '/slow': time.sleep(10)
         out = json.dumps([{'v': k['id'] * 3} if k['id'] else {'error': 'zero'} for k in keys]).encode()
         self.send_response(500 if self.path == '/broken' else 200); self.end_headers(); self.wfile.write(out)
     def log_message(self, *a): pass
@@ -392,7 +392,7 @@ s.serve_forever()
 ]])
     os.execute(('python3 %s/server.py %s >/dev/null 2>&1 & echo $! > %s/pid'):format(dir, dir, dir))
     local port
-    for _ = 1, 100 do
+    for _ = 1, 1200 do
       local file = io.open(dir .. '/port')
       port = file and file:read('*l')
       if file then file:close() end
@@ -403,7 +403,7 @@ s.serve_forever()
       local store = fetch.store()
       online.join(store, 'team.join.v1', {}, { onlineExternalParts = {
         external('svc', { { 'id', LONG } }, { { 'v', LONG } }, 'http',
-          { url = ('http://127.0.0.1:%s%s'):format(port, path), timeout_ms = '300' }),
+          { url = ('http://127.0.0.1:%s%s'):format(port, path), timeout_ms = path == '/slow' and '300' or '60000' }),
       } })
       return assert(fetcher(store):rows('join', 'team/join.v1', { { id = 2 }, { id = 0 } }, STOP))
     end

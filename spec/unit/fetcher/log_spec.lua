@@ -233,7 +233,7 @@ describe('fetcher log', function()
       for i = 1, 3 do
         local log = assert(open { flush_ms = 20 })
         serve(f, log, 'shop/training.v1', '[{"user":1},{"user":2}]')
-        local until_ = os.time() + 20
+        local until_ = os.time() + 120
         while counts(log).written < 3 and os.time() < until_ do program.shell('sleep 0.02') end
         assert.same({ 3, 0 }, { counts(log).written, counts(log).waiting })
         serve(f, log, 'shop/training.v1', '[{"user":3}]')
@@ -273,7 +273,7 @@ describe('fetcher log', function()
       local why = ffi.new('char[256]')
       program.shell(('mv %s/logs %s/away && touch %s/logs'):format(folder, folder, folder))
       serve(f, log, 'shop/training.v1', '[{"user":1},{"user":2}]')
-      local until_ = os.time() + 20
+      local until_ = os.time() + 120
       repeat
         program.shell('sleep 0.05')
         C.fetch_log_error(log, why)

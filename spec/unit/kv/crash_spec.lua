@@ -66,7 +66,7 @@ for _, kind in ipairs(stores.kinds) do
         local writer = spawn(url, 'load', log)
         local reader = folder .. '/reader'
         spawn(url, 'read', reader, 3)
-        for _ = 1, 1000 do
+        for _ = 1, 6000 do
           if lines(reader) > 0 then break end
           os.execute('sleep 0.02')
         end

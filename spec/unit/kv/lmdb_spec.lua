@@ -119,7 +119,7 @@ describe('kv lmdb', function()
       local store = require('spec.support.kv').open(arg[1], false)
       print('open')
       io.stdout:flush()
-      for _ = 1, 500 do
+      for _ = 1, 6000 do
         local got = store:get('A', 'key1')
         if #got > 0 and #store:get('S', 'key1') == 7 then
           print(#got[1][2])
@@ -128,7 +128,7 @@ describe('kv lmdb', function()
         os.execute('sleep 0.02')
       end]])
     os.execute(("luajit %s/child.lua '%s?map=1' >%s 2>&1 &"):format(folder, url, other))
-    for _ = 1, 500 do
+    for _ = 1, 6000 do
       if sh('cat ' .. other .. ' 2>/dev/null') ~= '' then break end
       os.execute('sleep 0.01')
     end
@@ -142,7 +142,7 @@ describe('kv lmdb', function()
       store:commit(puts)
     end
     assert.equal(7, #store:get('S', 'key100'))
-    for _ = 1, 500 do
+    for _ = 1, 6000 do
       if sh('wc -l <' .. other) == '2' then break end
       os.execute('sleep 0.02')
     end

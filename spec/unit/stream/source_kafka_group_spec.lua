@@ -30,7 +30,7 @@ describe('stream source of Kafka in a group', function()
   --- Polls both until each has had an event, which they answer; answers what each has.
   local function settle(a, b)
     local has = {}
-    local deadline = kafka.clock() + 20000
+    local deadline = kafka.clock() + 60000
     repeat
       for _, s in ipairs({ a, b }) do
         local poll = assert(s:poll(20))
@@ -102,7 +102,8 @@ describe('stream source of Kafka in a group', function()
     assert.equal('revoked', poll.event)
     assert.is_true(poll.lost)
     start_all(s, assigned(s), 10)
-    poll_until(s, function() return cluster:committed('g', 't', 1) end) -- what was told before may have been lost
+    -- What was told before may have been lost.
+    poll_until(s, function() return cluster:committed('g', 't', 0) == 10 and cluster:committed('g', 't', 1) == 10 end)
     for p = 0, 1 do assert.equal(10, cluster:committed('g', 't', p)) end
     cluster:send('t', 1, { 'on' })
     assert.same({ 'on' }, datas(take(s, 1)))
@@ -123,6 +124,7 @@ describe('stream source of Kafka in a group', function()
     take(s, 20)
     cluster:down()
     assert.is_true(nothing(s, 1500))
+    poll_until(s, function() return #lines > 0 end)
     assert.truthy(lines[1] and lines[1]:match('^topic t: '), 'nothing was logged')
     assert.is_true(#lines <= 6, table.concat(lines, '\n'))
     cluster:up()
@@ -133,18 +135,18 @@ describe('stream source of Kafka in a group', function()
     s:committed(0, 11)
     local began = kafka.clock()
     s:close()
-    assert.is_true(kafka.clock() - began < 9000)
+    assert.is_true(kafka.clock() - began < 30000)
   end)
 
   it('does not wait for a dead broker as long as a session lasts', function()
-    local s = cluster:source('t', { group = 'g' })
+    local s = cluster:source('t', { group = 'g' }) -- 45 s
     start_all(s, assigned(s))
     take(s, 20)
     cluster:down()
     s:committed(0, 10)
     local began = kafka.clock()
     s:close()
-    assert.is_true(kafka.clock() - began < 9000)
+    assert.is_true(kafka.clock() - began < 30000)
   end)
 
   it('closes before anything was polled, and with events that nobody has heard of', function()
@@ -156,6 +158,6 @@ describe('stream source of Kafka in a group', function()
     s = join('t', 'j')
     os.execute('sleep 4')
     s:close()
-    assert.is_true(kafka.clock() - began < 15000)
+    assert.is_true(kafka.clock() - began < 60000)
   end)
 end)

@@ -46,7 +46,7 @@ describe('stream source of Kafka, opened', function()
     dead:down()
     local began = kafka.clock()
     local message, code = refused('t', { bootstrap = dead.bootstrap })
-    assert.is_true(kafka.clock() - began < 12000)
+    assert.is_true(kafka.clock() - began < 30000) -- ten, and what a busy machine adds
     assert.equal(C.CHN_E_IO, code)
     assert.equal('no broker answers at ' .. dead.bootstrap .. ': ', message:sub(1, #dead.bootstrap + 23))
     assert.truthy(message:match('refused') or message:match('[Dd]isconnect'), message)
