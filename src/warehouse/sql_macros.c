@@ -73,7 +73,21 @@ static const char prelude[] =
     // DuckDB's skewness is the sample's, Spark's the population's
     "CREATE OR REPLACE MACRO sp_skewness(g, n, v) AS CASE WHEN n = 0 OR v = 0 THEN NULL "
     "WHEN n < 3 THEN 0.0::DOUBLE ELSE g * (n - 2) / sqrt(n * (n - 1)) END;\n"
-    "CREATE OR REPLACE MACRO sp_finite(x) AS CASE WHEN isfinite(x) THEN x END;\n";
+    "CREATE OR REPLACE MACRO sp_finite(x) AS CASE WHEN isfinite(x) THEN x END;\n"
+    // a name that is no column is the engine's user, schema or clock: 'duckdb' in every row for a
+    // column `user` that a table does not have
+    "CREATE OR REPLACE MACRO sp_no_column(x) AS error('column \"' || x || '\" does not exist');\n"
+    "CREATE OR REPLACE MACRO user() AS sp_no_column('user');\n"
+    "CREATE OR REPLACE MACRO session_user() AS sp_no_column('session_user');\n"
+    "CREATE OR REPLACE MACRO current_user() AS sp_no_column('current_user');\n"
+    "CREATE OR REPLACE MACRO current_role() AS sp_no_column('current_role');\n"
+    "CREATE OR REPLACE MACRO current_schema() AS sp_no_column('current_schema');\n"
+    "CREATE OR REPLACE MACRO current_catalog() AS sp_no_column('current_catalog');\n"
+    "CREATE OR REPLACE MACRO current_date() AS sp_no_column('current_date');\n"
+    "CREATE OR REPLACE MACRO get_current_time() AS sp_no_column('current_time');\n"
+    "CREATE OR REPLACE MACRO get_current_timestamp() AS sp_no_column('current_timestamp');\n"
+    "CREATE OR REPLACE MACRO current_localtime() AS sp_no_column('localtime');\n"
+    "CREATE OR REPLACE MACRO current_localtimestamp() AS sp_no_column('localtimestamp');\n";
 
 const char *sql_prelude(void)
 {

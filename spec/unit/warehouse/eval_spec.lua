@@ -74,5 +74,17 @@ describe('expressions over columns', function()
     _, why = open({ { 'a', 'long' } }, { { 'b', 'CAST(a AS DECIMAL(10, 2))' } })
     assert.matches('b is of type DECIMAL.*cast it', why)
   end)
+
+  it('have no value for a name that only the engine knows', function()
+    for _, name in ipairs { 'user', 'User', 'session_user', '`current_user`', 'current_role', 'current_schema',
+      'current_catalog', '`current_date`', 'current_time', '`current_timestamp`', 'localtime', 'localtimestamp' } do
+      local e = assert(open({ { 'a', 'string' } }, { { 'b', ('concat(a, CAST(%s AS STRING))'):format(name) } }))
+      local got, why = run(e, { { 'x' } }, 0, 1)
+      assert.is_nil(got)
+      assert.equal(('column "%s" does not exist'):format(name:lower():gsub('`', '')), why)
+    end
+    local e = assert(open({ { 'user', 'string' }, { 'localtime', 'long' } }, { { 'b', 'upper(User)' }, { 'c', 'localtime + 1' } }))
+    assert.same({ b = '"ANN"', c = '6LL' }, run(e, { { 'ann' }, { 5LL } }, 0, 1))
+  end)
 end)
 assert(keep)

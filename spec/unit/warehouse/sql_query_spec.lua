@@ -29,6 +29,9 @@ describe('warehouse sql', function()
 
   local cases = {
     { 'SELECT s FROM data.ev ORDER BY s', { 'NULL', 'u1', 'u2' } },
+    { 'SELECT s AS user, count(*) FROM data.ev GROUP BY user ORDER BY user', { 'NULL|1', 'u1|1', 'u2|1' } },
+    { 'SELECT upper(user) FROM (SELECT s AS user FROM data.ev) ORDER BY user DESC', { 'U2', 'U1', 'NULL' } },
+    { 'WITH t AS (SELECT s AS user FROM data.ev) SELECT t.user FROM t WHERE user > "u1"', { 'u2' } },
     { 'SELECT s FROM data.ev ORDER BY s DESC', { 'u2', 'u1', 'NULL' } },
     { 'SELECT s FROM data.ev ORDER BY 1 NULLS LAST LIMIT 2 OFFSET 1', { 'u2', 'NULL' } },
     { 'SELECT `ds`, count(*) c, sum(i) FROM `data`.`ev` GROUP BY ds HAVING count(1) > 1', { '2024-01-02|2|2' } },
@@ -80,6 +83,15 @@ describe('warehouse sql', function()
     local _, names = lines([[SELECT upper(s), count(*), sum(i) + 1, 'x', ds AS Day, ev.ds, CAST(ds AS DATE), i IS NULL
                              FROM data.ev GROUP BY upper(s), ds, i]])
     assert.equal('upper(s)|count(1)|(sum(i) + 1)|x|Day|ds|CAST(ds AS DATE)|(i IS NULL)', names)
+  end)
+
+  it('has no value for a column that is not there, even one of a name that the engine knows', function()
+    for _, sql in ipairs { 'SELECT user FROM data.ev', 'SELECT count(DISTINCT e.user) FROM data.ev e',
+      "SELECT s FROM data.ev WHERE user <> ''", 'SELECT User, count(*) FROM data.ev GROUP BY 1' } do
+      local rows, why = db:spark(sql)
+      assert.is_nil(rows)
+      assert.matches('user', why:lower(), 1, true)
+    end
   end)
 
   it('names long expressions whole: those that end differently are two columns', function()

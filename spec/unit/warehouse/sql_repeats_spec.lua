@@ -77,6 +77,7 @@ describe('an expression', function()
       section = section + 1
     end
     assert.is_true(rendered > 0.85 * all, ('%d of %d functions were rendered'):format(rendered, all))
-    assert.is_false(changes(ffi.string(C.sql_prelude()):gsub('current_setting', '')))
+    local prelude = ffi.string(C.sql_prelude()):gsub('[^\n]* AS sp_no_column%([^\n]*', '')
+    assert.is_false(changes((prelude:gsub('current_setting', ''))))
   end)
 end)
