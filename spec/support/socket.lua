@@ -70,7 +70,7 @@ end
 --- More bytes; '' when the other side has closed, nil when nothing came in time.
 function Conn:more(ms)
   local fd = ffi.new('struct spec_pollfd', { fd = self.fd, events = POLLIN })
-  if ffi.C.poll(fd, 1, ms or 10000) <= 0 then return nil end
+  if ffi.C.poll(fd, 1, ms or 60000) <= 0 then return nil end
   local n = tonumber(ffi.C.recv(self.fd, self.buf, 65536, 0))
   return n > 0 and ffi.string(self.buf, n) or ''
 end

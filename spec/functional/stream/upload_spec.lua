@@ -47,7 +47,7 @@ describe('an upload beside a stream', function()
         append(1)
         if upload:code() then break end
       end
-      assert.equal(0, upload:ended(60), upload:err())
+      assert.equal(0, upload:ended(240), upload:err())
       assert(caught_up(), ('%d of %d: %s'):format(values(now())[2], minute + 1, run:err()))
       assert.same({ minute + 1, minute + 1, 60 }, values(now()))
       append(30)

@@ -80,9 +80,9 @@ function M.save(e, case, folder, lines)
   write(folder .. '/differences.txt', table.concat(lines, '\n') .. '\n')
 end
 
---- Runs cases first, first + stride, ..; stops after `seconds`, at case `first + count`, when
---- `stopped()` says so, or at a failure.
---- @param o table first, stride?, offset? of this worker, seconds?, count?, folder? for failures, keep_going?,
+--- Runs cases first, first + stride, ..; stops after `seconds` and `least` cases, at case `first + count`,
+--- when `stopped()` says so, or at a failure.
+--- @param o table first, stride?, offset? of this worker, seconds?, least?, count?, folder? for failures, keep_going?,
 ---   log? fun(text), stopped? fun(): boolean
 --- @return table { cases, failures = { { seed, lines, folder } }, seconds }
 function M.run(o)
@@ -92,7 +92,8 @@ function M.run(o)
   local seed = o.first
   local function mine() return math.floor(seed / gen.DEFINITIONS) % (o.stride or 1) == (o.offset or 0) end
   local function more()
-    return (not o.seconds or os.time() - began < o.seconds) and (not o.count or seed < o.first + o.count)
+    local in_time = not o.seconds or os.time() - began < o.seconds or result.cases < (o.least or 0)
+    return in_time and (not o.count or seed < o.first + o.count)
       and not (o.stopped and o.stopped())
   end
   while not mine() do seed = seed + 1 end

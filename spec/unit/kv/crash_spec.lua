@@ -158,7 +158,7 @@ for _, kind in ipairs(stores.kinds) do
         local first = spawn(url, 'consume', zombie_log, 'A')
         wait_for(zombie_log, 30)
         local second = spawn(url, 'consume', log, 'B')
-        for _ = 1, 1000 do
+        for _ = 1, 6000 do
           if last_line(zombie_log) == 'fenced' or last_line(log) == 'fenced' then break end
           os.execute('sleep 0.01')
         end
