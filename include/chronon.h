@@ -120,7 +120,8 @@ struct chronon_key {
   struct chronon_value value; /* no BYTES, no JSON */
 };
 
-/* An instant: epoch milliseconds, UTC. Of rows streamed since, those before it count. */
+/* An instant of the years 1 to 9999: epoch milliseconds, UTC. Of rows streamed since, those before
+ * it count. */
 enum { CHRONON_NOW = -1 };
 
 /* The features of n_rows rows of n_keys keys, keys[row * n_keys + k]; a join's name is

@@ -89,7 +89,7 @@ def _millis(at):
     if isinstance(at, datetime):
         at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
         return round(at.timestamp() * 1000)
-    return int(at)
+    return max(min(int(at), 2**63 - 1), -(2**63))  # the library refuses both; ctypes would wrap
 
 
 def _error_free(row, detailed):

@@ -54,6 +54,7 @@ class ClientTest(unittest.TestCase):
             (lambda: self.client.fetch_group_by("team/gs.v1", {"uid": "x"}), "argument", "For input string"),
             (lambda: Client("lmdb:/nowhere/at/all"), "not_found", "/nowhere/at/all"),
             (lambda: Client("what"), "argument", "what"),
+            (lambda: self.client.fetch_group_by("team/gs.v1", {"uid": 1}, at=2**70), "argument", "no instant"),
         ):
             with self.assertRaises(ChrononError) as caught:
                 call()

@@ -1,7 +1,7 @@
 // Fetches a row of a join and prints its features: fetch STORE JOIN KEY=VALUE...
 //
 //     cc -std=c11 -I include docs/examples/fetch.c -L build/release -lchronon -o fetch
-//     ./fetch lmdb:store team/training.v1 user_id=5
+//     LD_LIBRARY_PATH=build/release ./fetch lmdb:store team/training.v1 user_id=5
 #include <chronon.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -70,6 +70,9 @@ static void check_errors(chronon_session *s)
   CHECK(chronon_fetch(s, CHRONON_JOIN, "team/no.v1", keys, 1, 1, CHRONON_NOW, &a, &e) ==
         CHRONON_E_NOT_FOUND);
   CHECK(a == NULL && e.code == CHRONON_E_NOT_FOUND && strstr(e.message, "joins/team/no.v1"));
+  CHECK(chronon_fetch(s, CHRONON_GROUP_BY, "team/gs.v1", keys, 1, 1, INT64_MAX, &a, &e) ==
+            CHRONON_E_ARGUMENT &&
+        strstr(e.message, "no instant of the years 1 to 9999") != NULL);
   CHECK(chronon_fetch(s, CHRONON_GROUP_BY, "team/gs.v1", &bytes, 1, 1, CHRONON_NOW, &a, &e) ==
         CHRONON_E_ARGUMENT);
   CHECK(chronon_fetch(s, CHRONON_GROUP_BY, "team/gs.v1", &nan, 1, 1, CHRONON_NOW, &a, &e) ==

@@ -2,6 +2,7 @@
 //
 // Keys go through JSON, which is where Chronon's casts of keys live: one way in, one meaning.
 #include "api/api_int.h"
+#include "base/time.h"
 #include "codec/json.h"
 
 #include <string.h>
@@ -87,6 +88,11 @@ static chn_status read_request(chronon_session *s, enum chronon_of of, const cha
 {
   arena_deinit(&s->answer.arena);
   s->answer = (chronon_answer){ 0 };
+  if (at != CHRONON_NOW && !chn_ms_has_ds(at)) {
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "at %lld is no instant of the years 1 to 9999, in epoch milliseconds",
+                    (long long)at);
+  }
   chn_status status = take_plan(s, of, name, err);
   if (status == CHN_OK) {
     status = fetch_json_read(s->json, s->plan, body, len, request, err);

@@ -147,15 +147,19 @@ static bool read_number(const char *text, int64_t *ms)
   return end != text && *end == '\0' && errno == 0 && (*text == '-' || digits(text, 1) >= 0);
 }
 
-/// Whether an instant is one whose day has a name.
+bool chn_ms_has_ds(int64_t ms)
+{
+  return ms >= FIRST_MS && ms <= LAST_MS;
+}
+
 static chn_status in_range(const char *text, int64_t ms, struct chn_err *err)
 {
-  if (ms >= FIRST_MS && ms <= LAST_MS) {
-    return CHN_OK;
-  }
-  return chn_fail(err, CHN_E_ARGUMENT,
-                  "\"%s\" is no instant of the years 1 to 9999, epoch milliseconds or ISO 8601",
-                  text);
+  return chn_ms_has_ds(ms)
+             ? CHN_OK
+             : chn_fail(err, CHN_E_ARGUMENT,
+                        "\"%s\" is no instant of the years 1 to 9999, epoch milliseconds or ISO "
+                        "8601",
+                        text);
 }
 
 chn_status chn_ms_of_text(const char *text, int64_t *ms, struct chn_err *err)

@@ -31,6 +31,9 @@ chn_status chn_day_of_ds(const char *ds, int32_t *day, struct chn_err *err);
 /// string makes of a plus), of the years 0001 to 9999. Fails with CHN_E_ARGUMENT.
 chn_status chn_ms_of_text(const char *text, int64_t *ms, struct chn_err *err);
 
+/// Whether the day of an instant has a ds: years 0001 to 9999.
+bool chn_ms_has_ds(int64_t ms);
+
 /// Today in UTC.
 int32_t chn_today(void);
 
