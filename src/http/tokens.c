@@ -160,6 +160,16 @@ static chn_status read_file(const char *path, struct chn_buf *out, struct chn_er
   return CHN_OK;
 }
 
+static bool stands_before(const struct http_tokens *t, const struct http_token *token)
+{
+  for (int32_t i = 0; i < t->n; i++) {
+    if (memcmp(t->list[i].hash, token->hash, sizeof token->hash) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static chn_status read_all(struct http_tokens *t, const char *path, const struct codec_json *doc,
                            struct chn_err *err)
 {
@@ -169,7 +179,11 @@ static chn_status read_all(struct http_tokens *t, const char *path, const struct
   t->list = arena_calloc(&t->arena, (size_t)doc->n, sizeof *t->list);
   chn_status s = CHN_OK;
   for (; t->n < doc->n && s == CHN_OK; t->n++) {
-    s = read_one(t, path, &doc->members[t->n].value, &t->list[t->n], err);
+    const struct codec_json *v = &doc->members[t->n].value;
+    s = read_one(t, path, v, &t->list[t->n], err);
+    if (s == CHN_OK && stands_before(t, &t->list[t->n])) {
+      s = at(err, path, v, "the token stands twice, and only one entry can say what it may");
+    }
   }
   return s;
 }

@@ -138,6 +138,8 @@ describe('chronon serve with tokens', function()
       ['[{"token":"a","team":"b","scopes":"admin"}]'] = '"scopes" is a list',
       ['[{"sha256":"abc","team":"b"}]'] = '64 hexadecimal digits',
       ['[{"token":"a","sha256":"b","team":"b"}]'] = 'either "token" or "sha256"', ['['] = 'wrong.json:1:',
+      ['[{"token":"a","team":"b"},\n{"token":"c","team":"b"},\n{"token":"a","team":"d"}]'] =
+        'wrong.json:3:1: the token stands twice',
     }) do
       program.write(file, text)
       local r = program.run({ 'serve', '--port', '0', '--store', data.url, '--tokens', file })
