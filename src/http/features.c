@@ -14,6 +14,8 @@ struct asked {
   const char *name;
   int64_t at; ///< INT64_MIN: now
   enum fetch_json_form form;
+  bool has_at;
+  bool has_detailed;
   bool browser; ///< a form that Chronon does not have, whose errors need not be Chronon's either
   struct chn_buf *body;
 };
@@ -38,12 +40,24 @@ static bool read_flag(struct http_request *r, const struct http_param *p, bool *
   return false;
 }
 
+static bool once(struct http_request *r, bool *seen, const char *name)
+{
+  if (*seen) {
+    http_fail(r, 400, "the query: %s stands twice", name);
+    return false;
+  }
+  return *seen = true;
+}
+
 /// `at` and `detailed`; of a GET everything else is a key.
 static bool read_param(struct http_request *r, struct asked *q, const struct http_param *p,
                        struct codec_json_writer *keys)
 {
   struct chn_err err;
   if (strcmp(p->name, "at") == 0) {
+    if (!once(r, &q->has_at, p->name)) {
+      return false;
+    }
     if (chn_ms_of_text(p->value != NULL ? p->value : "", &q->at, &err) != CHN_OK) {
       http_fail(r, 400, "at: %s", err.msg);
       return false;
@@ -52,7 +66,7 @@ static bool read_param(struct http_request *r, struct asked *q, const struct htt
   }
   if (strcmp(p->name, "detailed") == 0) {
     bool detailed = false;
-    const bool good = read_flag(r, p, &detailed);
+    const bool good = once(r, &q->has_detailed, p->name) && read_flag(r, p, &detailed);
     q->form = detailed ? FETCH_JSON_DETAILED : FETCH_JSON_PLAIN;
     return good;
   }
@@ -205,6 +219,13 @@ static chn_status run_columns(struct http_request *r, const struct asked *q,
   return status;
 }
 
+/// What is wrong with the keys; of a GET nobody wrote the body that the place is told of.
+static void fail_keys(struct http_request *r, const struct chn_err *err)
+{
+  const char *what = r->method == HTTP_GET ? strstr(err->msg, ": ") : NULL;
+  http_fail(r, 400, "%s%s", what != NULL ? "the query" : "", what != NULL ? what : err->msg);
+}
+
 static void run(struct http_request *r, const struct asked *q, const struct fetch_plan *plan)
 {
   struct http_worker *w = r->worker;
@@ -212,7 +233,7 @@ static void run(struct http_request *r, const struct asked *q, const struct fetc
   struct chn_err err;
   if (fetch_json_read(w->json, plan, chn_buf_str(q->body), q->body->len, &request, &err) !=
       CHN_OK) {
-    http_fail(r, 400, "%s", err.msg);
+    fail_keys(r, &err);
     return;
   }
   request.at = instants(w, request.n, q->at);

@@ -178,7 +178,11 @@ describe('chronon serve', function()
       for path, why in pairs({ [GROUP_BY .. 'team.gs.v1?uid=1&at=soon'] = 'at: "soon" is no instant', [GROUP_BY
         .. 'team.gs.v1?detailed=maybe'] = 'detailed=maybe: 1 or 0 is needed', [GROUP_BY .. 'team.gs.v1?uid=%G1'] = 'bad escape',
         [GROUP_BY .. 'team.gs.v1?uid=%ff'] = 'bad escape', [GROUP_BY .. 'team%00?uid=1'] = 'bad escape',
-        [GROUP_BY .. 'team%2?uid=1'] = 'bad escape', [GROUP_BY .. 'team.gs.v1?uid=1&uid=2'] = 'uid' }) do
+        [GROUP_BY .. 'team%2?uid=1'] = 'bad escape',
+        [GROUP_BY .. 'team.gs.v1?uid=1&uid=2'] = 'the query: the key "uid" stands twice',
+        [GROUP_BY .. 'team.gs.v1?uid=1&at=1&at=2'] = 'the query: at stands twice',
+        [GROUP_BY .. 'team.gs.v1?detailed&uid=1&detailed=0'] = 'the query: detailed stands twice',
+        [GROUP_BY .. 'team.gs.v1?uid=1&at=-9223372036854775808'] = 'no instant of the years' }) do
         local r = s:ask(path)
         assert.equal(400, r.status, path)
         assert.matches(why, errors(r)[1], 1, true)
