@@ -93,7 +93,7 @@ local function create(self, name, partitions)
   local new = ffi.new('rd_kafka_NewTopic_t *[1]', { rk.rd_kafka_NewTopic_new(name, partitions, 1, nil, 0) })
   local queue = rk.rd_kafka_queue_new(self.producer)
   rk.rd_kafka_CreateTopics(self.producer, new, 1, nil, queue)
-  local event = rk.rd_kafka_queue_poll(queue, 30000)
+  local event = rk.rd_kafka_queue_poll(queue, 120000)
   assert(event ~= nil, 'no answer about topic ' .. name)
   local result, n = rk.rd_kafka_event_CreateTopics_result(event), ffi.new('size_t[1]')
   local topics = rk.rd_kafka_CreateTopics_result_topics(result, n)
@@ -119,7 +119,7 @@ function Cluster:send(topic, partition, values, key)
       rk.rd_kafka_poll(self.producer, 10) -- its queue is full
     end
   end
-  assert(rk.rd_kafka_flush(self.producer, 30000) == 0, 'not delivered')
+  assert(rk.rd_kafka_flush(self.producer, 120000) == 0, 'not delivered')
 end
 
 --- What the group committed of a partition; nil: nothing.
@@ -127,7 +127,7 @@ function Cluster:committed(group, topic, partition)
   local reader = client(CONSUMER, { ['bootstrap.servers'] = self.bootstrap, ['group.id'] = group })
   local list = rk.rd_kafka_topic_partition_list_new(1)
   rk.rd_kafka_topic_partition_list_add(list, topic, partition)
-  local code = rk.rd_kafka_committed(reader, list, 10000)
+  local code = rk.rd_kafka_committed(reader, list, 60000)
   local offset = tonumber(list.elems[0].offset)
   rk.rd_kafka_topic_partition_list_destroy(list)
   rk.rd_kafka_destroy(reader)
