@@ -410,7 +410,9 @@ chn_status log_flatten(struct batch_job *job, const struct model_join *j, struct
     return CHN_OK;
   }
   if (job->o->log_table == NULL || job->o->schema_table == NULL) {
-    return chn_fail(err, CHN_E_ARGUMENT, "join %s: --log-table and --schema-table are needed",
+    return chn_fail(err, CHN_E_ARGUMENT,
+                    "join %s: --log-table and --schema-table are needed: serve --log writes "
+                    "logs.served and logs.served_schemas",
                     j->meta_data->name);
   }
   chn_status status = run(&w, err);

@@ -226,7 +226,8 @@ describe('log-flattener', function()
     r:table('logs.raw', 'SELECT 1 AS key_base64, \'2024-03-01\' AS ds')
     fails('value_base64')
     local result = r:run('log-flattener', 'j', '2024-03-02')
-    assert.truthy(result.err:find('--log-table and --schema-table are needed', 1, true))
+    assert.truthy(result.err:find('--log-table and --schema-table are needed: serve --log writes logs.served and '
+      .. 'logs.served_schemas', 1, true))
   end)
 
   it('does nothing for a join that is not logged', function()
