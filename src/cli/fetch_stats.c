@@ -350,7 +350,9 @@ chn_status cli_fetch_stats(struct cli_context *ctx, const struct cli_fetch_what 
   }
   if (!wh_table_exists(wh, name)) {
     s = chn_fail(err, CHN_E_NOT_FOUND,
-                 "%s is not there: `chronon run --mode stats-summary` makes it", name);
+                 "%s is not there: `chronon run --mode stats-summary` makes it (of few rows with "
+                 "--sample 1)",
+                 name);
   }
   if (s == CHN_OK) {
     s = wh_table_find(wh, name, &ctx->arena, &table, err);
