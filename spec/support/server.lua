@@ -56,6 +56,7 @@ function Server:code() return tonumber(text_of(self.folder .. '/code')) end
 function Server:ended(seconds) return wait_for(function() return self:code() end, seconds or 60) end
 
 function Server:stop()
+  if self.stopped then return self.stopped end
   if not self:code() then
     self:signal('TERM')
     if not self:ended() then
@@ -65,6 +66,7 @@ function Server:stop()
   end
   local code = self:code()
   program.remove(self.folder)
+  self.stopped = code
   return code
 end
 

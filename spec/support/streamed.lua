@@ -136,6 +136,8 @@ function Running:ended(seconds) return M.wait_for(function() return self:code() 
 
 --- Ends it if it runs, and forgets it.
 function Running:stop()
+  if self.stopped then return end
+  self.stopped = true
   if not self:code() then
     self:signal('TERM')
     if not self:ended(30) then
