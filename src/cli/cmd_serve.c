@@ -89,8 +89,7 @@ static chn_status read_options(struct cli_context *ctx, struct http_options *h,
 }
 
 /// Says that it is ready: on stderr for people, as JSON on stdout for programs.
-static void tell(struct cli_context *ctx, const struct http_server *server,
-                 const struct kv_store *store)
+static void tell(struct cli_context *ctx, const struct http_server *server, struct kv_store *store)
 {
   cli_note(ctx, "serving %s at %s (%d thread%s); Ctrl-C stops", kv_url(store), http_url(server),
            (int)http_threads(server), http_threads(server) == 1 ? "" : "s");
@@ -107,6 +106,11 @@ static void tell(struct cli_context *ctx, const struct http_server *server,
     cli_print(&out);
     fflush(stdout);
     chn_buf_deinit(&out);
+  }
+  struct chn_err err;
+  if (kv_ping(store, &err) != CHN_OK) {
+    cli_note(ctx, "the store does not answer yet, and until it does every request fails: %s",
+             err.msg);
   }
 }
 
