@@ -28,8 +28,8 @@ chn_status fetcher_open(struct kv_store *store, const struct fetcher_options *op
   o->ttl_ms = o->ttl_ms > 0 ? o->ttl_ms : TTL_MS;
   o->refresh_ms = o->refresh_ms > 0 ? o->refresh_ms : REFRESH_MS;
   o->external_ms = o->external_ms > 0 ? o->external_ms : EXTERNAL_MS;
-  f->keep =
-      o->answer_cache > 0 && kv_has_snapshots(store) ? keep_new((size_t)o->answer_cache) : NULL;
+  o->answer_cache = kv_has_snapshots(store) ? o->answer_cache : 0;
+  f->keep = o->answer_cache > 0 ? keep_new((size_t)o->answer_cache) : NULL;
   pthread_mutex_init(&f->lock, NULL);
   pthread_mutex_init(&f->loading, NULL);
   pthread_mutex_init(&f->wh_lock, NULL);
@@ -41,6 +41,11 @@ chn_status fetcher_open(struct kv_store *store, const struct fetcher_options *op
   }
   *out = f;
   return CHN_OK;
+}
+
+const struct fetcher_options *fetcher_settings(const struct fetcher *f)
+{
+  return &f->options;
 }
 
 void fetcher_close(struct fetcher *f)

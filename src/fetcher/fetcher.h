@@ -47,6 +47,10 @@ chn_status fetcher_open(struct kv_store *store, const struct fetcher_options *op
 /// Sessions and plans first. NULL is allowed.
 void fetcher_close(struct fetcher *f);
 
+/// What it goes by: the options, with defaults in place of zeros, and no answer cache where the
+/// store cannot tell what changed.
+const struct fetcher_options *fetcher_settings(const struct fetcher *f);
+
 /// Looks all metadata up again that is known, now, and swaps what could be read; requests go on
 /// meanwhile. Gives the first failure (what failed stays as it was; a name that was asked for and
 /// never was is none) and, if asked, the number of plans that changed.

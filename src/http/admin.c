@@ -38,6 +38,7 @@ static void truth(struct codec_json_writer *w, const char *key, bool value)
 void http_config_write(struct http_server *s)
 {
   const struct http_options *o = &s->options;
+  const struct fetcher_options *f = fetcher_settings(s->fetcher);
   struct codec_json_writer w;
   codec_json_writer_init(&w, &s->config, CODEC_JSON_JACKSON);
   codec_json_begin(&w, '{');
@@ -53,6 +54,11 @@ void http_config_write(struct http_server *s)
   truth(&w, "server.tls", s->cert != NULL);
   truth(&w, "server.tokens", o->tokens != NULL);
   truth(&w, "server.log", o->log != NULL);
+  number(&w, "fetcher.metadata_ttl_ms", f->ttl_ms);
+  number(&w, "fetcher.external_ms", f->external_ms);
+  number(&w, "fetcher.batch_cache", f->batch_cache);
+  number(&w, "fetcher.answer_cache_bytes", f->answer_cache);
+  truth(&w, "fetcher.check_entities", f->check_entities);
   member(&w, "store", kv_url(s->store));
   member(&w, "version", CHRONON_VERSION);
   codec_json_end(&w, '}');

@@ -39,7 +39,10 @@ describe('chronon serve', function()
       local r = s:ask('/config')
       assert.same({ 200, 'application/json' }, { r.status, r.headers['content-type'] })
       assert.matches('^{\n  "server.host" : "127.0.0.1",\n  "server.port" : ' .. s.port .. ',\n', r.body)
-      assert.equal(data.url, json.decode(r.body).store)
+      local settings = json.decode(r.body)
+      assert.same({ data.url, 7200000, 96 * 1048576, false },
+        { settings.store, settings['fetcher.metadata_ttl_ms'], settings['fetcher.answer_cache_bytes'],
+          settings['fetcher.check_entities'] })
     end)
 
     local SNAPSHOT = '"features":{"v_sum_7d":8,"v_average":4.0,"v_last2":[5,3]}}'
