@@ -86,6 +86,9 @@ static chn_status find_keys(struct daily *d, const struct row_schema *schema, st
       return chn_fail(err, CHN_E_ARGUMENT, "key \"%s\" is not selected", d->gb->key_columns[i]);
     }
     d->key_types[i] = schema->fields[at].type;
+    if (key_check(d->gb->key_columns[i], d->key_types[i], err) != CHN_OK) {
+      return err->code;
+    }
   }
   return CHN_OK;
 }

@@ -257,6 +257,9 @@ static chn_status find_keys(struct work *w, const struct row_schema *schema, str
       return chn_fail(err, CHN_E_ARGUMENT, "key \"%s\" is not selected", w->columns[i]);
     }
     w->types[i] = schema->fields[at].type;
+    if (key_check(w->columns[i], w->types[i], err) != CHN_OK) {
+      return err->code;
+    }
   }
   return CHN_OK;
 }

@@ -3,6 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+chn_status key_check(const char *column, const struct row_type *type, struct chn_err *err)
+{
+  if (type->n_fields == 0) {
+    return CHN_OK;
+  }
+  struct chn_buf text = { 0 };
+  row_type_print(&text, type);
+  const chn_status status =
+      chn_fail(err, CHN_E_ARGUMENT,
+               "key \"%s\" is %s, and rows are grouped by scalars only: make a STRING of it in the "
+               "select, for example to_json(%s)",
+               column, chn_buf_str(&text), column);
+  chn_buf_deinit(&text);
+  return status;
+}
+
 void key_set_init(struct key_set *k, const struct row_type **types, int32_t n)
 {
   *k = (struct key_set){ .types = types, .n = n };

@@ -7,6 +7,7 @@
 /// upstream groups rows by a hash into which neither puts a byte (golden case gb_multikey).
 #pragma once
 #include "base/dict.h"
+#include "base/err.h"
 #include "base/longs.h"
 #include "row/col.h"
 
@@ -18,7 +19,11 @@ struct key_set {
   struct chn_buf scratch;
 };
 
-/// Key columns of these types (scalars only). `types` must outlive the set.
+/// Fails with CHN_E_ARGUMENT for a column that rows are not grouped by: a list, a map or a struct.
+/// (Nor does upstream, which has no hash of them.)
+chn_status key_check(const char *column, const struct row_type *type, struct chn_err *err);
+
+/// Key columns of these types, each of which has passed key_check. `types` must outlive the set.
 void key_set_init(struct key_set *k, const struct row_type **types, int32_t n);
 void key_set_deinit(struct key_set *k);
 

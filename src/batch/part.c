@@ -165,6 +165,9 @@ static chn_status match_keys(struct work *w, const struct model_join_part *def,
       chn_buf_deinit(&right);
       return status;
     }
+    if (w->gb->aggregations != NULL && key_check(key, (*types)[i], err) != CHN_OK) {
+      return err->code;
+    }
   }
   (*types)[n] = row_scalar(ROW_STRING);
   return CHN_OK;

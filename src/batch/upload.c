@@ -323,6 +323,9 @@ static chn_status find_keys(struct work *w, struct chn_err *err)
       return status;
     }
     w->key_types[i] = fields[i].type;
+    if (w->gb->aggregations != NULL && key_check(fields[i].name, fields[i].type, err) != CHN_OK) {
+      return err->code;
+    }
   }
   w->keys = (struct row_schema){ fields, n };
   return CHN_OK;
