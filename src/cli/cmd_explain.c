@@ -6,14 +6,13 @@
 #include "cli/explain.h"
 
 /// The row's request, and what explains it, in the context's arena.
-static chn_status explain_row(struct cli_context *ctx, const struct cli_fetch *f,
+static chn_status explain_row(struct cli_context *ctx, struct cli_fetch *f,
                               const struct cli_fetch_what *what, const struct fetch_plan *plan,
                               struct cli_explained *out, struct chn_err *err)
 {
   struct fetch_request request;
   int64_t at = what->at;
-  chn_status s =
-      fetch_json_read(f->json, plan, what->bodies[0], strlen(what->bodies[0]), &request, err);
+  chn_status s = cli_fetch_request(f, what, plan, what->bodies[0], &request, err);
   if (s == CHN_OK && request.refused != NULL && request.refused[0] != NULL) {
     return chn_fail(err, CHN_E_ARGUMENT, "%s", request.refused[0]);
   }

@@ -6,14 +6,14 @@
 #include "fetcher/log.h"
 
 /// One body of keys, answered and printed.
-static chn_status fetch_body(const struct cli_fetch *f, const struct cli_fetch_what *what,
+static chn_status fetch_body(struct cli_fetch *f, const struct cli_fetch_what *what,
                              const struct fetch_plan *plan, const char *body,
                              struct cli_fetch_printer *p, struct chn_err *err)
 {
   struct fetch_request request;
   struct fetch_result result;
   struct chn_buf text = { 0 };
-  chn_status s = fetch_json_read(f->json, plan, body, strlen(body), &request, err);
+  chn_status s = cli_fetch_request(f, what, plan, body, &request, err);
   if (s != CHN_OK) {
     return s;
   }

@@ -17,6 +17,7 @@ struct cli_fetch_what {
   const char **bodies; ///< arrays of key objects, of at most a thousand each
   int32_t n_bodies;
   bool one;         ///< a single object was given, not a list
+  bool words;       ///< as key=value words: all texts
   int32_t interval; ///< seconds between two rounds of --loop
 };
 
@@ -44,6 +45,11 @@ chn_status cli_fetch_log_open(struct cli_context *ctx, struct fetch_log **out, s
 /// The plan of what is asked for; an unknown name fails, with a hint.
 chn_status cli_fetch_plan(struct cli_fetch *f, const struct cli_fetch_what *what,
                           const struct fetch_plan **out, struct chn_err *err);
+
+/// Makes a request of one of the bodies.
+chn_status cli_fetch_request(struct cli_fetch *f, const struct cli_fetch_what *what,
+                             const struct fetch_plan *plan, const char *body,
+                             struct fetch_request *out, struct chn_err *err);
 
 /// fetch_names.c: the uploaded definition that a name most likely meant; NULL: none is near.
 const char *cli_fetch_near(struct cli_fetch *f, enum cli_fetch_type type, const char *name,

@@ -94,3 +94,11 @@ chn_status cli_fetch_plan(struct cli_fetch *f, const struct cli_fetch_what *what
   return chn_fail(err, s, "%s: %s is a %s: --type %s", kv_url(f->store), what->name,
                   join ? "GroupBy" : "Join", join ? "group-by" : "join");
 }
+
+chn_status cli_fetch_request(struct cli_fetch *f, const struct cli_fetch_what *what,
+                             const struct fetch_plan *plan, const char *body,
+                             struct fetch_request *out, struct chn_err *err)
+{
+  return what->words ? fetch_json_read_words(f->json, plan, body, strlen(body), out, err)
+                     : fetch_json_read(f->json, plan, body, strlen(body), out, err);
+}

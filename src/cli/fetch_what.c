@@ -141,7 +141,7 @@ static bool named_before(const struct cli_context *ctx, int32_t first, int32_t i
   return false;
 }
 
-/// `user_id=5` words: every value is text, which keys are cast from.
+/// `user_id=5` words: every value is text (fetch_json_read_words).
 static chn_status take_words(struct cli_context *ctx, struct cli_fetch_what *w, int32_t first,
                              struct chn_err *err)
 {
@@ -170,6 +170,7 @@ static chn_status take_words(struct cli_context *ctx, struct cli_fetch_what *w, 
   codec_json_end(&json, '}');
   codec_json_end(&json, ']');
   w->one = true;
+  w->words = true;
   add_body(ctx, w, arena_strdup(&ctx->arena, chn_buf_str(&body)));
   chn_buf_deinit(&body);
   return s;

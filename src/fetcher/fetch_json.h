@@ -31,6 +31,12 @@ void fetch_json_free(struct fetch_json *j);
 chn_status fetch_json_read(struct fetch_json *j, const struct fetch_plan *plan, const char *text,
                            size_t len, struct fetch_request *out, struct chn_err *err);
 
+/// The same of keys that came as words, of a query or a command line: a text is read as its key's
+/// type is written in JSON ("5" for an INT, "true", "[1,2]"), where a body has to say it that way.
+chn_status fetch_json_read_words(struct fetch_json *j, const struct fetch_plan *plan,
+                                 const char *text, size_t len, struct fetch_request *out,
+                                 struct chn_err *err);
+
 /// The same where the GroupBy is unknown: every row will be a failure with `why`.
 chn_status fetch_json_refuse(struct fetch_json *j, const char *text, size_t len, const char *why,
                              enum fetch_json_form form, struct chn_buf *out, struct chn_err *err);

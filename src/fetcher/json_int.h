@@ -18,6 +18,7 @@ struct fetch_json {
   const struct codec_json *rows;
   size_t n;
   enum fetch_kind kind;
+  bool words; ///< the request's texts may be numbers, lists, ... (fetch_json_read_words)
   struct row_schema keys;
   struct row_builder **builders; ///< one a key, of types
   const struct row_type **types;

@@ -108,10 +108,26 @@ static const char *cannot_encode(struct fetch_json *j, const struct fetch_plan *
                       fetch_plan_name(plan));
 }
 
+/// What a word says where texts are not cast: its JSON, or else itself.
+static const struct codec_json *word(struct fetch_json *j, enum row_kind kind,
+                                     const struct codec_json *v)
+{
+  const struct codec_json *said = NULL;
+  struct chn_err ignored;
+  const bool cast = kind == ROW_LONG || kind == ROW_DOUBLE || kind == ROW_STRING;
+  if (v == NULL || v->kind != CODEC_JSON_STRING || cast || kind == ROW_BINARY ||
+      codec_json_parse(&j->arena, v->text, v->text_len, "key", &said, &ignored) != CHN_OK ||
+      said->kind == CODEC_JSON_STRING || said->kind == CODEC_JSON_NULL) {
+    return v;
+  }
+  return said;
+}
+
 /// One key of one row. Returns why it means nothing, or NULL.
 static const char *read_key(struct fetch_json *j, const struct fetch_plan *plan, int32_t k,
-                            const struct codec_json *v)
+                            const struct codec_json *given)
 {
+  const struct codec_json *v = j->words ? word(j, j->types[k]->kind, given) : given;
   struct row_builder *b = j->builders[k];
   struct cast_from from;
   const char *why = NULL;
@@ -174,8 +190,8 @@ static chn_status parse(struct fetch_json *j, const char *text, size_t len, stru
   return CHN_OK;
 }
 
-chn_status fetch_json_read(struct fetch_json *j, const struct fetch_plan *plan, const char *text,
-                           size_t len, struct fetch_request *out, struct chn_err *err)
+static chn_status read_body(struct fetch_json *j, const struct fetch_plan *plan, const char *text,
+                            size_t len, struct fetch_request *out, struct chn_err *err)
 {
   const chn_status s = parse(j, text, len, err);
   if (s != CHN_OK) {
@@ -216,6 +232,21 @@ chn_status fetch_json_read(struct fetch_json *j, const struct fetch_plan *plan, 
     .keys_text = any_missing ? texts : NULL,
   };
   return CHN_OK;
+}
+
+chn_status fetch_json_read(struct fetch_json *j, const struct fetch_plan *plan, const char *text,
+                           size_t len, struct fetch_request *out, struct chn_err *err)
+{
+  j->words = false;
+  return read_body(j, plan, text, len, out, err);
+}
+
+chn_status fetch_json_read_words(struct fetch_json *j, const struct fetch_plan *plan,
+                                 const char *text, size_t len, struct fetch_request *out,
+                                 struct chn_err *err)
+{
+  j->words = true;
+  return read_body(j, plan, text, len, out, err);
 }
 
 chn_status fetch_json_refuse(struct fetch_json *j, const char *text, size_t len, const char *why,

@@ -231,8 +231,10 @@ static void run(struct http_request *r, const struct asked *q, const struct fetc
   struct http_worker *w = r->worker;
   struct fetch_request request;
   struct chn_err err;
-  if (fetch_json_read(w->json, plan, chn_buf_str(q->body), q->body->len, &request, &err) !=
-      CHN_OK) {
+  chn_status (*const read)(struct fetch_json *, const struct fetch_plan *, const char *, size_t,
+                           struct fetch_request *, struct chn_err *) =
+      r->method == HTTP_GET ? fetch_json_read_words : fetch_json_read;
+  if (read(w->json, plan, chn_buf_str(q->body), q->body->len, &request, &err) != CHN_OK) {
     fail_keys(r, &err);
     return;
   }
