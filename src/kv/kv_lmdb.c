@@ -89,20 +89,17 @@ static void lmdb_reader_close(struct kv_reader *reader)
 
 // LMDB takes the last commit's number, then copies where its trees begin from the one of two pages
 // that belongs to even or odd numbers. A reader that slept in between, for two commits, has the
-// tree of the later one under the number of the first.
-static bool is_late(const struct lmdb_reader *r)
-{
-  MDB_envinfo info;
-  mdb_env_info(r->env->env, &info);
-  return info.me_last_txnid > mdb_txn_id(r->txn) + 1;
-}
-
+// tree of the later one under the number of the first: it is late, and begins anew.
 static int start_txn(struct lmdb_reader *r)
 {
   int rc = r->txn ? mdb_txn_renew(r->txn) : mdb_txn_begin(r->env->env, NULL, MDB_RDONLY, &r->txn);
-  while (rc == 0 && is_late(r)) {
+  size_t before = 0;
+  while (rc == 0 && (rc = lmdb_guard_txn(r->env, r->txn, &before)) == LMDB_LATE) {
     mdb_txn_reset(r->txn);
     rc = mdb_txn_renew(r->txn);
+  }
+  if (rc == LMDB_OVERWRITTEN) {
+    mdb_txn_reset(r->txn);
   }
   if (rc == 0) {
     rc = r->cursor ? mdb_cursor_renew(r->txn, r->cursor)
@@ -133,6 +130,9 @@ static chn_status lmdb_read_begin(struct kv_reader *reader, struct chn_err *err)
   struct lmdb_reader *r = (struct lmdb_reader *)reader;
   enum { ATTEMPTS = 10 };
   int rc = 0;
+  if (lmdb_guard_size(r->env, err) != CHN_OK) {
+    return CHN_E_IO;
+  }
   for (int i = 0; i < ATTEMPTS; i++) {
     lmdb_enter(r);
     rc = start_txn(r);
@@ -332,31 +332,10 @@ static chn_status lmdb_list(struct kv_store *store, struct kv_info **list, size_
   return with_read(store, list, count, err);
 }
 
-/// A file that was removed stays readable where it is mapped; what is uploaded since goes
-/// elsewhere.
-static chn_status check_same_file(const struct lmdb_env *e, struct chn_err *err)
-{
-  char path[4096];
-  struct stat opened;
-  struct stat now;
-  mdb_filehandle_t fd = -1;
-  snprintf(path, sizeof path, "%s/data.mdb", e->path);
-  if (mdb_env_get_fd(e->env, &fd) != MDB_SUCCESS || fstat(fd, &opened) != 0) {
-    return chn_fail(err, CHN_E_IO, "%s: %s", path, strerror(errno));
-  }
-  const bool there = stat(path, &now) == 0;
-  if (there && now.st_ino == opened.st_ino && now.st_dev == opened.st_dev) {
-    return CHN_OK;
-  }
-  return chn_fail(
-      err, CHN_E_IO, "%s was %s since this process opened it, which still reads the old file: %s",
-      path, there ? "replaced" : "removed", there ? "restart it" : "upload again and restart it");
-}
-
 static chn_status lmdb_ping(struct kv_store *store, struct chn_err *err)
 {
   const chn_status status = with_read(store, NULL, NULL, err);
-  return status == CHN_OK ? check_same_file(env_of(store), err) : status;
+  return status == CHN_OK ? lmdb_guard_file(env_of(store), err) : status;
 }
 
 // --- scanning ---

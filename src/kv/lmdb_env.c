@@ -61,9 +61,15 @@ chn_status lmdb_fail(const struct lmdb_env *e, int rc, struct chn_err *err)
   case MDB_CORRUPTED:
   case MDB_PAGE_NOTFOUND:
   case MDB_BAD_VALSIZE:
+  case MDB_BAD_TXN: // an earlier get of the transaction met one of the above
     return chn_fail(err, CHN_E_CORRUPT,
                     "%s/data.mdb is damaged (%s): remove the folder and upload again", e->path,
                     mdb_strerror(rc));
+  case LMDB_OVERWRITTEN:
+    return chn_fail(err, CHN_E_IO,
+                    "%s/data.mdb was written over by something else than this program while it was "
+                    "in use: restart all that have it open",
+                    e->path);
   case MDB_PANIC:
     return chn_fail(err, CHN_E_IO, "%s: an earlier write failed half-way; restart the program",
                     e->path);
@@ -160,6 +166,7 @@ chn_status lmdb_write(struct lmdb_env *e, lmdb_step *step, void *job, struct chn
   }
   chn_status status = CHN_OK;
   pthread_mutex_lock(&e->write_lock);
+  status = lmdb_guard_size(e, err);
   for (bool again = true; again && !status;) {
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
@@ -302,6 +309,7 @@ static chn_status open_env(struct lmdb_env *e, const struct kv_url *url, bool cr
     }
     e->read_only = (flags & MDB_RDONLY) != 0;
     if (rc == 0) {
+      lmdb_guard_open(e);
       return prepare(e, create, err);
     }
     if ((rc != EACCES && rc != EROFS) || create || e->read_only) {

@@ -35,6 +35,10 @@ struct lmdb_env {
   pthread_mutex_t readers_lock;
   struct lmdb_reader *readers;
   struct lmdb_journal *journal;
+  atomic_llong file_bytes; ///< the most that data.mdb had
+  atomic_llong looked;     ///< monotonic ns, when its size was last looked at
+  atomic_bool cut;         ///< it had less than before
+  ino_t lock_ino;          ///< of lock.mdb; 0: not known
 };
 
 struct lmdb_store {
@@ -42,7 +46,11 @@ struct lmdb_store {
   struct lmdb_env *env;
 };
 
-enum { LMDB_FAILED = -1 }; ///< a step has filled in *err itself
+enum {
+  LMDB_FAILED = -1,      ///< a step has filled in *err itself
+  LMDB_OVERWRITTEN = -2, ///< another file was copied over data.mdb
+  LMDB_LATE = -3,        ///< a read must begin anew
+};
 
 /// The catalogue's records; lmdb_catalogue.c tells where they lie.
 struct lmdb_root {
@@ -64,6 +72,21 @@ void lmdb_env_close(struct lmdb_env *e);
 
 /// The failure for LMDB's code `rc`.
 chn_status lmdb_fail(const struct lmdb_env *e, int rc, struct chn_err *err);
+
+// --- whether the file is still the one that was opened (lmdb_guard.c) ---
+
+/// Called once the environment is open.
+void lmdb_guard_open(struct lmdb_env *e);
+
+/// Fails when the file has become shorter, for good: the map must not be touched any more.
+chn_status lmdb_guard_size(struct lmdb_env *e, struct chn_err *err);
+
+/// Of a read that has just begun: 0, LMDB_LATE or LMDB_OVERWRITTEN. *before is 0 at its first
+/// attempt, and kept for the next.
+int lmdb_guard_txn(const struct lmdb_env *e, MDB_txn *txn, size_t *before);
+
+/// Fails when the folder holds other files than those that are open.
+chn_status lmdb_guard_file(const struct lmdb_env *e, struct chn_err *err);
 
 /// Runs `step` in a write transaction and commits it. Where the map is too small it grows and the
 /// step runs again, from the start. A step returns 0, a code of LMDB, or LMDB_FAILED.
