@@ -102,7 +102,7 @@ chn_status fetch_external_http(void *self, const struct fetch_external_call *cal
   fetch_external_ask(call, &body);
   chn_status s = post(curl, url, header, &body, call->timeout_ms, &answer, err);
   if (s == CHN_OK) {
-    s = fetch_external_answer(call, chn_buf_str(&answer), answer.len, err);
+    s = fetch_external_answer(call, chn_buf_str(&answer), answer.len, false, err);
   }
   chn_buf_deinit(&body);
   chn_buf_deinit(&answer);

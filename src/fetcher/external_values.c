@@ -151,9 +151,33 @@ static const char *refuse(const struct fetch_external_call *call, const struct c
   return NULL;
 }
 
-chn_status fetch_external_answer(const struct fetch_external_call *call, const char *text,
-                                 size_t len, struct chn_err *err)
+/// Makes empty arrays objects where those are wanted.
+static void mean_objects(const struct row_type *t, struct codec_json *v)
 {
+  const bool is_object = t->kind == ROW_MAP || t->kind == ROW_STRUCT;
+  if (v->kind == CODEC_JSON_ARRAY && v->n == 0 && is_object) {
+    v->kind = CODEC_JSON_OBJECT;
+  }
+  const bool has_members = v->kind == CODEC_JSON_OBJECT || v->kind == CODEC_JSON_ARRAY;
+  for (int32_t i = 0; i < v->n && has_members && t->n_fields > 0; i++) {
+    struct codec_json_member *m = &v->members[i];
+    for (int32_t f = 0; f < t->n_fields && t->kind == ROW_STRUCT && m->key != NULL; f++) {
+      if (strcmp(t->fields[f].name, m->key) == 0) {
+        mean_objects(t->fields[f].type, &m->value);
+      }
+    }
+    if (t->kind != ROW_STRUCT) {
+      mean_objects(t->fields[t->n_fields - 1].type, &m->value); // of a map its values
+    }
+  }
+}
+
+chn_status fetch_external_answer(const struct fetch_external_call *call, const char *text,
+                                 size_t len, bool lua, struct chn_err *err)
+{
+  const struct row_type row_type = { .kind = ROW_STRUCT,
+                                     .fields = call->values->fields,
+                                     .n_fields = call->values->n_fields };
   const struct codec_json *v = NULL;
   const chn_status s = codec_json_parse(call->arena, text, len, "the answer", &v, err);
   if (s != CHN_OK) {
@@ -163,7 +187,10 @@ chn_status fetch_external_answer(const struct fetch_external_call *call, const c
     return chn_fail(err, CHN_E_CORRUPT, "the answer is no array of %zu objects", call->n);
   }
   for (size_t r = 0; r < call->n; r++) {
-    const struct codec_json *row = &v->members[r].value;
+    struct codec_json *row = &v->members[r].value;
+    if (lua) {
+      mean_objects(&row_type, row);
+    }
     call->errors[r] = refuse(call, row);
     for (int32_t i = 0; i < call->values->n_fields; i++) {
       const struct row_field *f = &call->values->fields[i];

@@ -463,7 +463,8 @@ chn_status fetch_external_lua(void *self, const struct fetch_external_call *call
                               struct chn_err *err);
 
 /// external_values.c: JSON of the questions (an array of objects), and its answer (an array of
-/// objects, or of {"error": text}) into the call's columns.
+/// objects, or of {"error": text}) into the call's columns. `lua`: an empty array may be an empty
+/// object, since Lua has but one empty table.
 void fetch_external_ask(const struct fetch_external_call *call, struct chn_buf *out);
 chn_status fetch_external_answer(const struct fetch_external_call *call, const char *text,
-                                 size_t len, struct chn_err *err);
+                                 size_t len, bool lua, struct chn_err *err);

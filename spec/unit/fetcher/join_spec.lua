@@ -371,6 +371,55 @@ describe('external parts', function()
     assert.matches('external source geo: ', slow:one('join', 'team/join.v1', { lat = 1, name = '' }, STOP).ext_geo_exception)
   end)
 
+  it('are Lua with its one empty table, and with whole numbers up to 2^53', function()
+    local repo = os.tmpname()
+    os.remove(repo)
+    finally(function() os.execute('rm -rf ' .. repo) end)
+    write(repo .. '/externals/echo.lua', [[
+      return { fetch = function(keys)
+        local out = {}
+        for i, k in ipairs(keys) do out[i] = { id = k.id, lists = k.lists, map = k.map, pair = k.pair } end
+        return out
+      end }
+    ]])
+    local map = type_(11, { { name = 'key', dataType = STRING }, { name = 'value', dataType = LONG } })
+    local pairs_of = type_(12, { { name = 'element', dataType = type_(12, { { name = 'element', dataType = LONG } }) } })
+    local fields = { { 'id', LONG }, { 'lists', pairs_of }, { 'map', map }, { 'pair', struct { { 'a', LONG }, { 'm', map } } } }
+    local store = fetch.store()
+    online.join(store, 'team.join.v1', {}, {
+      onlineExternalParts = { external('echo', fields, fields, 'lua', { module = 'externals.echo' }) } })
+    local f = fetcher(store, { repo = repo })
+    local function features(body)
+      local out = {}
+      for i, row in ipairs(assert(f:rows('join', 'team/join.v1', body, STOP))) do out[i] = row.features end
+      return out
+    end
+    local REST = '"lists":[[1,2],[]],"map":{},"pair":{"a":null,"m":{}}'
+    local got = features(('[{"id":9007199254740992,%s},{"id":9007199254740993,%s},{"id":-9007199254740993,%s},'
+      .. '{"id":1,"lists":[[9007199254740993]],"map":{"a":1},"pair":{}},{"id":2,%s},{"id":null,"lists":null,"map":null,'
+      .. '"pair":null}]'):gsub('%%s', REST))
+    local function echoed(id)
+      return { ext_echo_id = id, ext_echo_lists = { { 1, 2 }, {} }, ext_echo_map = {}, ext_echo_pair = { null, {} } }
+    end
+    assert.same(echoed(9007199254740992), got[1])
+    assert.same(echoed(2), got[5])
+    assert.same({ ext_echo_id = null, ext_echo_lists = null, ext_echo_map = null, ext_echo_pair = null }, got[6])
+    for i, key in ipairs { 'id', 'id', 'lists' } do
+      assert.same({ ext_echo_exception = key .. ' is beyond 2^53, which numbers of Lua do not hold: ask with a STRING' },
+        got[i + 1])
+    end
+    local rows = {}
+    for i = 1, 9000 do rows[i] = ('{"id":%d,"lists":[[%d],[1],[2],[3],[4],[5],[6]],"map":{},"pair":{}}'):format(i, i) end
+    got = features('[' .. table.concat(rows, ',') .. ']')
+    assert.equal(9000, #got)
+    assert.same({ { 9000 }, { 1 }, { 2 }, { 3 }, { 4 }, { 5 }, { 6 } }, got[9000].ext_echo_lists)
+    write(repo .. '/externals/echo.lua', 'return { fetch = function() return { {}, {} } end }')
+    f = fetcher(store, { repo = repo })
+    for _, row in ipairs(features('[{"id":1},{"id":9007199254740993}]')) do
+      assert.is_string(row.ext_echo_exception)
+    end
+  end)
+
   it('ask an HTTP endpoint, within its time', function()
     local dir = os.tmpname()
     os.remove(dir)
