@@ -22,7 +22,8 @@ enum {
   FLUSH_MS = 30000,
   QUEUE_EVENTS = 100000,
   QUEUE_BYTES = 64 << 20,
-  MEMORY = 128 << 20, ///< of the SQL engine that writes, and of this all together
+  WRITE_BYTES = 4 << 20, ///< written at once, so that writing takes little memory
+  MEMORY = 1 << 30,      ///< bound of the SQL engine that writes: an event may have QUEUE_BYTES
   LOCK_TRIES = 20,
   LOCK_WAIT_MS = 50,
   CLOSE_TRIES = 3,
@@ -60,6 +61,7 @@ struct log_table {
   struct log_list queue;
   size_t writing; ///< events of the list that the thread has
   size_t writing_bytes;
+  bool behind; ///< what was due is not all taken yet
   bool stopping;
   char error[256];
   atomic_llong written;
@@ -91,6 +93,28 @@ static void list_join(struct log_list *to, struct log_list *from)
   *from = (struct log_list){ 0 };
 }
 
+static size_t bytes_of(const struct log_item *item)
+{
+  return sizeof *item + item->name_len + item->key_len + item->value_len;
+}
+
+/// Moves the first items, of WRITE_BYTES together or one, to an empty list.
+static void list_take(struct log_list *to, struct log_list *from)
+{
+  while (from->first != NULL && (to->n == 0 || to->bytes + bytes_of(from->first) <= WRITE_BYTES)) {
+    struct log_item *item = from->first;
+    struct log_list one = { item, &item->next, 1, bytes_of(item) };
+    from->first = item->next;
+    from->n--;
+    from->bytes -= one.bytes;
+    item->next = NULL;
+    list_join(to, &one);
+  }
+  if (from->first == NULL) {
+    *from = (struct log_list){ 0 };
+  }
+}
+
 static struct log_item *copy_of(const struct fetch_log_event *e)
 {
   const size_t name_len = strlen(e->name);
@@ -115,7 +139,7 @@ bool log_table_put(void *table, const struct fetch_log_event *event)
 {
   struct log_table *t = table;
   struct log_item *item = copy_of(event);
-  const size_t bytes = sizeof *item + item->name_len + item->key_len + item->value_len;
+  const size_t bytes = bytes_of(item);
   struct log_list one = { item, &item->next, 1, bytes };
   pthread_mutex_lock(&t->lock);
   const bool room = item->is_schema || (t->queue.n + t->writing < t->most &&
@@ -349,19 +373,21 @@ static struct timespec deadline(int64_t ms)
   return at;
 }
 
-/// Sleeps until it is time to write, and takes what is there. What an earlier write left in `list`
-/// stays alone, under its own partition. Returns whether the log is being closed.
+/// Sleeps until it is time to write, and takes the first of what is there. What an earlier write
+/// left in `list` stays alone, under its own partition. Returns whether the log is being closed.
 static bool take_list(struct log_table *t, struct log_list *list)
 {
   pthread_mutex_lock(&t->lock);
   const struct timespec until = deadline(t->flush_ms);
   int late = 0;
   while (!t->stopping && late == 0 &&
-         (list->n > 0 || (t->queue.n * 2 < t->most && t->queue.bytes * 2 < QUEUE_BYTES))) {
+         (list->n > 0 ||
+          (!t->behind && t->queue.n * 2 < t->most && t->queue.bytes * 2 < QUEUE_BYTES))) {
     late = pthread_cond_timedwait(&t->wake, &t->lock, &until);
   }
   if (list->n == 0) {
-    list_join(list, &t->queue);
+    list_take(list, &t->queue);
+    t->behind = t->queue.n > 0;
     t->writing = list->n;
     t->writing_bytes = list->bytes;
   }

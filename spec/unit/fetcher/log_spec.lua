@@ -9,7 +9,7 @@ local program = require('spec.support.program')
 local raw_log = require('spec.support.raw_log')
 local rows = require('spec.support.rows')
 local seed = require('spec.support.seed')
-local C = cdef.load('fetcher/log.h', 'fetcher/fetch_json.h', 'base/md5.h', 'warehouse/warehouse.h')
+local C = cdef.load('fetcher/log_int.h', 'fetcher/fetch_json.h', 'base/md5.h', 'warehouse/warehouse.h')
 
 local END = 1704153600000 -- 2024-01-02
 local NOON = END + 43200000
@@ -254,6 +254,31 @@ describe('fetcher log', function()
       assert.is_true(c.dropped > 0)
       cdef.check(C.fetch_log_close, log)
       assert.equal(200 - c.dropped, #read("SELECT * FROM logs.raw WHERE name = 'shop/training.v1'"))
+    end)
+
+    it('take many events, and large ones', function()
+      local random = io.open('/dev/urandom', 'rb')
+      local bytes = random:read(9000000)
+      random:close()
+      for _, case in ipairs { { 30, 1000000 }, { 20000, 1500 }, { 3, 9000000 } } do
+        local n, size = case[1], case[2]
+        local table_, err = ffi.new('struct log_table *[1]'), ffi.new('struct chn_err')
+        local o = ffi.new('struct fetch_log_options',
+          { warehouse = folder, log_table = 'logs.raw', schema_table = 'logs.schemas', flush_ms = 60000 })
+        cdef.check(C.log_table_open, o, table_)
+        local event = ffi.new('struct fetch_log_event', { name = 'x', ts = NOON, schema_hash = 'h', value_len = size })
+        for i = 1, n do
+          event.key, event.key_len = tostring(i), #tostring(i)
+          event.value = ffi.cast('const char *', bytes) + (i * 37) % (#bytes - size + 1)
+          assert.is_true(C.log_table_put(table_[0], event))
+        end
+        assert(C.log_table_close(table_[0], err) == C.CHN_OK, ffi.string(err.msg))
+        local wh = rows.open(folder, {})
+        cdef.check(C.wh_use, wh, 'logs.raw')
+        assert.same({ { n = n, size = math.ceil(size / 3) * 4 * n } },
+          (rows.read(wh, 'SELECT count(*) AS n, sum(length(value_base64))::BIGINT AS size FROM logs.raw')))
+        program.shell('rm -r ' .. folder .. '/logs')
+      end
     end)
 
     it('are refused when they are something else', function()
