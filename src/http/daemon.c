@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/time.h"
@@ -104,12 +105,23 @@ static struct http_worker *this_worker(struct http_server *s)
   return w;
 }
 
+/// libmicrohttpd would now make a record of each parameter, in the memory of the headers, and where
+/// that is too small it never answers. The query has been copied, so there need be none for it.
+static void hide_query(const char *target)
+{
+  char *query = strchr(target, '?'); // in the connection's own buffer, which is about to be cut
+  if (query != NULL) {
+    query[1] = '\0';
+  }
+}
+
 static void *on_line(void *self, const char *target, struct MHD_Connection *connection)
 {
   struct http_server *s = self;
   struct http_request *r = http_request_new(this_worker(s), target);
   const union MHD_ConnectionInfo *info =
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  hide_query(target);
   r->connection = connection;
   r->conn = info != NULL ? info->socket_context : NULL;
   if (r->conn != NULL) {
@@ -185,23 +197,66 @@ static void refuse_large(struct http_request *r)
             (long long)r->worker->server->options.max_body);
 }
 
-/// The headers are there. What is refused with a small body, or none, is answered at its end.
+/// What the headers say of the body's end.
+struct framing {
+  long long bytes;
+  int lengths;
+  int codings;
+  bool chunked;
+  bool expects;
+};
+
+static enum MHD_Result on_header(void *self, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+  struct framing *f = self;
+  (void)kind;
+  if (strcasecmp(name, "content-length") == 0) {
+    f->lengths++;
+    f->bytes = strtoll(value, NULL, 10);
+  } else if (strcasecmp(name, "transfer-encoding") == 0) {
+    f->codings++;
+    f->chunked = strcasecmp(value, "chunked") == 0;
+  } else if (strcasecmp(name, "expect") == 0) {
+    f->expects = true;
+  }
+  return MHD_YES;
+}
+
+/// Where two could read two ends of a body, what one of them takes for the next request was never
+/// sent as one; and other codings are not known here.
+static void check_framing(struct http_request *r, const struct framing *f)
+{
+  const char *why = f->lengths > 1 || f->codings > 1 ? "its length is told twice"
+                    : f->lengths + f->codings > 1 && f->chunked
+                        ? "Content-Length and Transfer-Encoding are both there"
+                    : f->codings > 0 && !f->chunked ? "of Transfer-Encoding only chunked is known"
+                                                    : NULL;
+  if (why != NULL) {
+    r->close = true;
+    http_fail(r, 400, "the end of the body is not known: %s", why);
+  }
+}
+
+/// The headers are there. What is refused with a small body, or none, is answered at its end; at
+/// once where that is not known, would be cut, or is waited with.
 static enum MHD_Result start(struct http_request *r, const char *method)
 {
-  struct MHD_Connection *c = r->connection;
-  const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "content-length");
-  const long long bytes = length != NULL ? strtoll(length, NULL, 10) : 0;
+  const long long most = (long long)r->worker->server->options.max_body;
+  struct framing f = { 0 };
+  MHD_get_connection_values(r->connection, MHD_HEADER_KIND, on_header, &f);
   r->stage = HTTP_BODY;
   r->started_ms = chn_monotonic_ms();
-  r->authorization = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "authorization");
+  r->authorization = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "authorization");
   read_method(r, method);
   http_begin(r);
-  if (r->status == 0 && bytes > r->worker->server->options.max_body) {
+  if (r->status == 0 && f.bytes > most) {
     refuse_large(r);
   }
-  r->close = r->close || (r->status != 0 && bytes > SMALL_BODY);
-  const char *expect = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "expect");
-  return r->status != 0 && expect != NULL ? send_reply(r) : MHD_YES;
+  r->close = r->close || (r->status != 0 && f.bytes > SMALL_BODY);
+  check_framing(r, &f);
+  const bool unsure = r->close && (f.codings > 0 || f.lengths > 1 || f.bytes > DRAINED * most);
+  return r->status != 0 && (f.expects || unsure) ? send_reply(r) : MHD_YES;
 }
 
 /// A piece of the body. One that is too large is still read for a while, so that the client, which

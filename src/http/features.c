@@ -89,6 +89,7 @@ static bool read_query(struct http_request *r, struct asked *q)
   bool bad = false;
   codec_json_writer_init(&keys, &r->body, CODEC_JSON_COMPACT);
   if (r->method == HTTP_GET) {
+    chn_buf_clear(&r->body);
     codec_json_begin(&keys, '[');
     codec_json_begin(&keys, '{');
   }
@@ -157,6 +158,13 @@ static bool fits(struct http_request *r)
 
 // ---- answering --------------------------------------------------------------------------------
 
+/// What is wrong with the keys; of a GET nobody wrote the body that the place is told of.
+static void fail_keys(struct http_request *r, const struct chn_err *err)
+{
+  const char *what = r->method == HTTP_GET ? strstr(err->msg, ": ") : NULL;
+  http_fail(r, 400, "%s%s", what != NULL ? "the query" : "", what != NULL ? what : err->msg);
+}
+
 /// A failure of the store, which concerns all rows.
 static void fail_store(struct http_request *r, const struct asked *q, const struct chn_err *err)
 {
@@ -177,7 +185,7 @@ static void refuse(struct http_request *r, const struct asked *q, const struct c
                                  q->form, &r->reply, &bad) == CHN_OK) {
       http_done(r, 200, http_json_type);
     } else {
-      http_fail(r, 400, "%s", bad.msg);
+      fail_keys(r, &bad);
     }
   } else if (err->code != CHN_E_NOT_FOUND) {
     fail_store(r, q, &why);
@@ -217,13 +225,6 @@ static chn_status run_columns(struct http_request *r, const struct asked *q,
     fetch_log_add(w->server->options.log, &result);
   }
   return status;
-}
-
-/// What is wrong with the keys; of a GET nobody wrote the body that the place is told of.
-static void fail_keys(struct http_request *r, const struct chn_err *err)
-{
-  const char *what = r->method == HTTP_GET ? strstr(err->msg, ": ") : NULL;
-  http_fail(r, 400, "%s%s", what != NULL ? "the query" : "", what != NULL ? what : err->msg);
 }
 
 static void run(struct http_request *r, const struct asked *q, const struct fetch_plan *plan)

@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "codec/json.h"
+#include "codec/utf8.h"
 #include "http/http_int.h"
 
 enum { GET = 1 << HTTP_GET, POST = 1 << HTTP_POST, SAY_EVERY_MS = 1000 };
@@ -38,6 +39,20 @@ void http_done(struct http_request *r, int32_t status, const char *type)
   r->type = type;
 }
 
+/// Makes text of what a client sent or the buffer cut; of a line no byte may move the cursor.
+static void clean(char *text, bool line)
+{
+  unsigned char *s = (unsigned char *)text;
+  const unsigned char *end = s + strlen(text);
+  while (s < end) {
+    const size_t n = *s < 0x80 ? 1 : codec_utf8_length(s, end);
+    if (n == 0 || (line && (*s < ' ' || *s == 0x7f))) {
+      *s = '?';
+    }
+    s += n > 0 ? n : 1;
+  }
+}
+
 void http_fail(struct http_request *r, int32_t status, const char *fmt, ...)
 {
   va_list args;
@@ -45,6 +60,7 @@ void http_fail(struct http_request *r, int32_t status, const char *fmt, ...)
   char text[2400];
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
+  clean(text, false);
   struct codec_json_writer w;
   chn_buf_clear(&r->reply);
   codec_json_writer_init(&w, &r->reply, CODEC_JSON_COMPACT);
@@ -64,6 +80,7 @@ static void say(struct http_server *s, int left_out, const char *fmt, va_list ar
   if (left_out > 0 && n > 0 && (size_t)n < sizeof line) {
     snprintf(line + n, sizeof line - (size_t)n, " (%d lines before were left out)", left_out);
   }
+  clean(line, true);
   if (s->options.say != NULL) {
     s->options.say(s->options.say_self, line);
   }

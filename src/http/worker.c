@@ -95,6 +95,14 @@ struct obs_series *http_worker_series(struct http_worker *w, const struct fetch_
 
 // ---- requests ---------------------------------------------------------------------------------
 
+/// A proxy is asked with a whole URL.
+static const char *skip_host(const char *target)
+{
+  const char *host = *target != '/' ? strstr(target, "://") : NULL;
+  const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+  return path != NULL ? path : target;
+}
+
 struct http_request *http_request_new(struct http_worker *w, const char *target)
 {
   struct http_request *r = w->free;
@@ -106,7 +114,7 @@ struct http_request *http_request_new(struct http_worker *w, const char *target)
   }
   r->next = NULL;
   r->stage = HTTP_NEW;
-  chn_buf_adds(&r->target, target);
+  chn_buf_adds(&r->target, skip_host(target));
   char *query = r->target.data != NULL ? strchr(r->target.data, '?') : NULL;
   if (query != NULL) {
     *query++ = '\0';
