@@ -1,4 +1,6 @@
 // Rows that a test gives become Parquet in the scratch warehouse.
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/near.h"
@@ -32,6 +34,15 @@ struct trial_column *trial_columns(struct arena *a, const struct codec_json *row
   return columns;
 }
 
+/// A number beyond 2^53 can only be given as a text.
+static bool is_number(const char *text, int64_t *out)
+{
+  char *end = NULL;
+  errno = 0;
+  *out = strtoll(text, &end, 10);
+  return end != text && *end == '\0' && errno == 0;
+}
+
 static chn_status add_cell(struct codec_json_writer *w, const struct trial_column *c,
                            const struct codec_json *v, struct chn_err *err)
 {
@@ -40,7 +51,7 @@ static chn_status add_cell(struct codec_json_writer *w, const struct trial_colum
     codec_json_value(w, v);
     return CHN_OK;
   }
-  if (chn_ms_of_text(v->text, &ms, err) != CHN_OK) {
+  if (!is_number(v->text, &ms) && chn_ms_of_text(v->text, &ms, err) != CHN_OK) {
     return chn_wrap(err, "%s", c->name);
   }
   codec_json_int(w, ms);
