@@ -100,7 +100,8 @@ chn_status avro_schema_parse(struct arena *a, const char *text, size_t len, cons
 /// (`"type" : "record"`, two blanks an object), which is how serving infos carry schemas.
 void avro_schema_print(const struct avro_schema *s, bool pretty, struct chn_buf *out);
 
-/// The columns of a record. With `clean` everything from `_REPEATED_NAME_` on is cut off names.
+/// The columns of a record. With `clean` everything from `_REPEATED_NAME_` on is cut off names,
+/// those of fields of structs too.
 struct row_schema avro_columns(struct arena *a, const struct avro_schema *record, bool clean);
 
 // ---- rows -------------------------------------------------------------------------------------

@@ -291,14 +291,41 @@ void avro_schema_print(const struct avro_schema *s, bool pretty, struct chn_buf 
   print_type(&w, s, "");
 }
 
+static const char *without_suffix(struct arena *a, const char *name)
+{
+  const char *suffix = strstr(name, REPEATED);
+  return suffix != NULL ? arena_strndup(a, name, (size_t)(suffix - name)) : name;
+}
+
+/// The type as it was before its fields got names of their own; itself if it has no such field.
+static const struct row_type *without_suffixes(struct arena *a, const struct row_type *t)
+{
+  if (t->n_fields == 0) {
+    return t;
+  }
+  struct row_field *fields = arena_calloc(a, (size_t)t->n_fields, sizeof *fields);
+  bool changed = false;
+  for (int32_t i = 0; i < t->n_fields; i++) {
+    fields[i].name = without_suffix(a, t->fields[i].name);
+    fields[i].type = without_suffixes(a, t->fields[i].type);
+    changed = changed || fields[i].name != t->fields[i].name || fields[i].type != t->fields[i].type;
+  }
+  if (!changed) {
+    return t;
+  }
+  return t->kind == ROW_LIST  ? row_list_of(a, fields[0].type)
+         : t->kind == ROW_MAP ? row_map_of(a, fields[0].type, fields[1].type)
+                              : row_struct_of(a, t->name, fields, t->n_fields);
+}
+
 struct row_schema avro_columns(struct arena *a, const struct avro_schema *record, bool clean)
 {
   struct row_field *fields = arena_calloc(a, (size_t)record->n_fields + 1, sizeof *fields);
   for (int32_t i = 0; i < record->n_fields; i++) {
     const char *name = record->fields[i].name;
-    const char *suffix = clean ? strstr(name, REPEATED) : NULL;
-    fields[i].name = suffix != NULL ? arena_strndup(a, name, (size_t)(suffix - name)) : name;
-    fields[i].type = record->fields[i].schema->type;
+    const struct row_type *type = record->fields[i].schema->type;
+    fields[i].name = clean ? without_suffix(a, name) : name;
+    fields[i].type = clean ? without_suffixes(a, type) : type;
   }
   return (struct row_schema){ fields, record->n_fields };
 }

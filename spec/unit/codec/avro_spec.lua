@@ -66,6 +66,15 @@ describe('avro schema', function()
     local inner = ffi.cast('struct avro_schema *', s.fields[1].schema.fields[0].schema)
     assert.same({ 'x_REPEATED_NAME_1' }, avro.names(inner))
     assert.same({ 'x' }, avro.names(inner, true))
+    local arena = ffi.gc(ffi.new('struct arena'), C.arena_deinit)
+    local columns, types = C.avro_columns(arena, assert(avro.parse(avro.text(s))), true), {}
+    for i = 0, 1 do
+      local text = ffi.new('struct chn_buf')
+      C.row_type_print(text, columns.fields[i].type)
+      types[i + 1] = ffi.string(C.chn_buf_str(text))
+      C.chn_buf_deinit(text)
+    end
+    assert.same({ 'struct<x:int,a_b:int>', 'array<struct<x:int>>' }, types)
   end)
 
   it('refuses types that Avro does not have, by the column', function()
