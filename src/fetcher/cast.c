@@ -160,15 +160,34 @@ static bool put_string(struct row_builder *to, const struct cast_from *v)
   return true;
 }
 
+/// What JSON has no number for, as the answers write it.
+static bool is_no_number(const struct cast_from *v, float *out)
+{
+  static const struct {
+    const char *text;
+    float value;
+  } known[] = { { "NaN", NAN }, { "Infinity", INFINITY }, { "-Infinity", -INFINITY } };
+  for (size_t i = 0; v->kind == CAST_TEXT && i < sizeof known / sizeof known[0]; i++) {
+    if (v->len == strlen(known[i].text) && memcmp(v->text, known[i].text, v->len) == 0) {
+      *out = known[i].value;
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Kinds that upstream does not cast: the value must be of the kind.
 static bool put_exact(struct row_builder *to, enum row_kind kind, const struct cast_from *v,
                       const char **why)
 {
   const int64_t max = kind == ROW_BYTE ? INT8_MAX : kind == ROW_SHORT ? INT16_MAX : INT32_MAX;
+  float real = 0;
   if (kind == ROW_BOOLEAN && v->kind == CAST_BOOL) {
     row_builder_value(to, &(bool){ v->whole != 0 });
   } else if (kind == ROW_FLOAT && (v->kind == CAST_REAL || v->kind == CAST_INT)) {
     row_builder_value(to, &(float){ v->kind == CAST_REAL ? (float)v->real : (float)v->whole });
+  } else if (kind == ROW_FLOAT && is_no_number(v, &real)) {
+    row_builder_value(to, &real);
   } else if (v->kind == CAST_INT && v->whole <= max && v->whole >= -max - 1 && kind == ROW_INT) {
     row_builder_value(to, &(int32_t){ (int32_t)v->whole });
   } else if (v->kind == CAST_INT && v->whole <= max && v->whole >= -max - 1 && kind == ROW_SHORT) {

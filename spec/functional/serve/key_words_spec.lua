@@ -27,6 +27,7 @@ describe('a key as a word', function()
       local gb = served.group_by(store, ('team.%s.v1'):format(case[1]),
         { snapshot = true, keys = { { 'k', case[1] } }, defs = { { 'v', 'SUM', windows = { '7d' } } } })
       gb:value({ k = case[2] }, OUTPUT, { v_sum_7d = 8LL })
+      if case[1] == 'float' then gb:value({ k = -1 / 0 }, OUTPUT, { v_sum_7d = 9LL }) end
       gb:save()
     end
     store:close()
@@ -65,6 +66,14 @@ describe('a key as a word', function()
         assert.matches('v_sum_7d,8', r.out, 1, true)
       end
     end
+  end)
+
+  it('may be a number that JSON does not have, as answers write it', function()
+    local body = '[{"k":"-Infinity"},{"k":"Infinity"},{"k":"NaN"},{"k":"-infinity"}]'
+    local rows = json.decode(s:ask('/v1/features/groupby/team.float.v1', { body = body }).body).results
+    assert.same({ v_sum_7d = 9 }, rows[1].features)
+    assert.same({ 'Success', 'Success', 'Failure' }, { rows[2].status, rows[3].status, rows[4].status })
+    assert.same({ v_sum_7d = 9 }, got('float', '-Infinity').features)
   end)
 
   it('is still a text in a body, as upstream has it', function()
