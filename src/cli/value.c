@@ -169,7 +169,7 @@ static void json_map(struct codec_json_writer *w, const struct row_col *c, size_
   for (uint64_t i = 0; i < span.length; i++) {
     chn_buf_clear(&key);
     cli_value_print(&key, &c->child[0].child[0], span.offset + i);
-    codec_json_key(w, chn_buf_str(&key));
+    codec_json_key_bytes(w, chn_buf_str(&key), key.len);
     cli_value_json(w, &c->child[0].child[1], span.offset + i);
   }
   codec_json_end(w, '}');

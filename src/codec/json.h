@@ -79,6 +79,7 @@ void codec_json_writer_init(struct codec_json_writer *w, struct chn_buf *out,
 void codec_json_begin(struct codec_json_writer *w, char bracket); ///< '{' or '['
 void codec_json_end(struct codec_json_writer *w, char bracket);   ///< '}' or ']'
 void codec_json_key(struct codec_json_writer *w, const char *key);
+void codec_json_key_bytes(struct codec_json_writer *w, const char *key, size_t len);
 void codec_json_string(struct codec_json_writer *w, const char *bytes, size_t len);
 void codec_json_int(struct codec_json_writer *w, int64_t value);
 

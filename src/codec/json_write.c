@@ -108,8 +108,13 @@ static void quote(struct codec_json_writer *w, const char *bytes, size_t len)
 
 void codec_json_key(struct codec_json_writer *w, const char *key)
 {
+  codec_json_key_bytes(w, key, strlen(key));
+}
+
+void codec_json_key_bytes(struct codec_json_writer *w, const char *key, size_t len)
+{
   separate(w, true);
-  quote(w, key, strlen(key));
+  quote(w, key, len);
   chn_buf_adds(w->out, w->style == CODEC_JSON_COMPACT   ? ":"
                        : w->style == CODEC_JSON_JACKSON ? " : "
                                                         : ": ");

@@ -73,6 +73,11 @@ describe('chronon sql', function()
     assert.equal('x\n2\n', run({ 'sql', '-f', 'q.sql', '-o', 'csv' }).out)
   end)
 
+  it('prints all of a key of a map, also behind a NUL', function()
+    assert.equal('[\n{"m": {"a\\u0000b": 1, "a\\u0000c": 2}}\n]\n', run({ 'sql', '--duckdb', '-o', 'json',
+      "SELECT MAP {'a' || chr(0) || 'b': 1, 'a' || chr(0) || 'c': 2} AS m" }).out)
+  end)
+
   it('takes a table from the command line, over teams.json', function()
     program.write(dir .. '/other.csv', 'a,ds\n7,2024-01-01\n')
     local r = run({ 'sql', '--table', 'raw.visits=other.csv', 'SELECT a FROM raw.visits', '-o', 'csv' })
