@@ -2,6 +2,7 @@
 // failed attempt to connect the next one waits, 50 ms and then twice as long up to 5 s. Requests in
 // between fail at once instead of waiting for a server that is away.
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,10 +211,19 @@ static chn_status connected(struct redis_conn *c, struct chn_err *err)
   return status;
 }
 
+/// Nothing was asked, so what can be read is the end of the connection, or no reply of ours. Of TLS
+/// there may be records beside replies.
+static bool is_stale(const struct redis_conn *c)
+{
+  struct pollfd fd = { .fd = c->context->fd, .events = POLLIN };
+  const bool plain = *(c->url->scheme + strlen("redis")) != 's';
+  return plain && (c->context->reader->len > c->context->reader->pos || poll(&fd, 1, 0) != 0);
+}
+
 chn_status redis_ready(struct redis_conn *c, struct chn_err *err)
 {
-  if (c->context && c->pushed) {
-    redis_hang_up(c); // a failure left replies behind that are no one's
+  if (c->context && (c->pushed || is_stale(c))) {
+    redis_hang_up(c); // a failure left replies behind that are no one's, or the server closed it
   }
   if (c->context && chn_monotonic_ms() - c->used_at > IDLE_MS) {
     redis_push(c, (struct redis_word[]){ redis_text("PING") }, 1);

@@ -29,7 +29,8 @@ struct redis_word redis_buf(const struct chn_buf *b);
 void redis_conn_init(struct redis_conn *c, const struct kv_url *url);
 void redis_conn_deinit(struct redis_conn *c);
 
-/// Connects where there is no connection, and where one has been idle asks whether it still stands.
+/// Connects where there is no connection, or the server has closed it, and where one has been idle
+/// asks whether it still stands.
 /// Fails at once while a server that could not be reached is given time.
 chn_status redis_ready(struct redis_conn *c, struct chn_err *err);
 

@@ -38,7 +38,8 @@ describe('chronon serve under hostile requests', function()
   it('tells errors as text, whatever bytes were asked with', function()
     local long = 'a' .. ('%c3%a9'):rep(1500)
     for _, target in ipairs({ '/v1/features/groupby/\255?uid=1', GT .. '?uid=\254', GT .. '?uid=1&at=\254',
-      GT .. '?uid=1&at=' .. long, '/v1/features/join/' .. long .. '?uid=1', '/v1/features/groupby/' .. long .. '%?uid=1', GT .. '?uid=' .. long,
+      GT .. '?uid=1&at=' .. long, '/v1/features/join/' .. long .. '?uid=1', '/v1/features/groupby/' .. long .. '%?uid=1',
+      GT .. '?uid=' .. long,
       GT .. '?uid=b' .. long }) do
       local r = get(target)
       assert.is_true(r.status == 400 or r.status == 404 or r.status == 200, target)
