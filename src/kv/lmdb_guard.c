@@ -41,13 +41,15 @@ chn_status lmdb_guard_size(struct lmdb_env *e, struct chn_err *err)
   const long long at = (long long)t.tv_sec * 1000000000 + t.tv_nsec;
   if (at - atomic_load_explicit(&e->looked, memory_order_relaxed) > LOOK_NS) {
     atomic_store_explicit(&e->looked, at, memory_order_relaxed);
+    // Known before it is asked: while this thread is between the two, the file may grow, and
+    // another thread may see it.
+    long long known = atomic_load(&e->file_bytes);
     if (stat_open(e, &now)) {
-      long long known = atomic_load(&e->file_bytes);
-      while ((long long)now.st_size > known &&
-             !atomic_compare_exchange_weak(&e->file_bytes, &known, (long long)now.st_size)) {
-      }
       if ((long long)now.st_size < known) {
         atomic_store(&e->cut, true);
+      }
+      while ((long long)now.st_size > known &&
+             !atomic_compare_exchange_weak(&e->file_bytes, &known, (long long)now.st_size)) {
       }
     }
   }
