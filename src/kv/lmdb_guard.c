@@ -34,7 +34,7 @@ void lmdb_guard_open(struct lmdb_env *e)
 // as much as a get. Who loses that race dies as before.
 chn_status lmdb_guard_size(struct lmdb_env *e, struct chn_err *err)
 {
-  enum { LOOK_NS = 50000 };
+  enum { LOOK_NS = 250000 };
   struct timespec t;
   struct stat now;
   clock_gettime(CLOCK_MONOTONIC, &t);
